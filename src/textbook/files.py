@@ -1,0 +1,65 @@
+"""Files that are either whole or not there, and hashes of what they hold."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+PARTIAL = ".partial"  # folder beside the files that are being written, with a folder for each
+
+
+@contextmanager
+def write_aside(path: Path) -> Iterator[Path]:
+    """Give a path of the same name to write a file or a folder to, and move it to `path` when the block ends well.
+
+    A crash leaves `path` as it was; an exception also removes what was written aside.
+    """
+    place = path.parent / PARTIAL / path.name
+    remove(place)
+    place.mkdir(parents=True)
+    aside = place / path.name
+    try:
+        yield aside
+        if path.is_dir():
+            remove(path)
+        aside.replace(path)
+    finally:
+        remove(place)
+        with suppress(OSError):  # another file may be in the making beside this one
+            place.parent.rmdir()
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_folder(folder: Path) -> str:
+    """One SHA-256 over the names and contents of all files below `folder`."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(f"{path.relative_to(folder)}\0{sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with a closing newline."""
+    with write_aside(path) as aside:
+        aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
