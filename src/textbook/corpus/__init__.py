@@ -1,0 +1,1 @@
+"""General text to de-duplicated sentence shards."""

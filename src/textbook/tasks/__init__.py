@@ -1,0 +1,1 @@
+"""Labelled tasks: what the teacher knows and the student must learn."""

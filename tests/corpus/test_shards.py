@@ -1,0 +1,118 @@
+"""The corpus: shards without duplicates, with stable ids."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textbook.corpus.shards import (
+    SCHEMA,
+    corpus_hash,
+    corpus_size,
+    read_sentences,
+    shard_paths,
+    take_sentences,
+    write_corpus,
+)
+from textbook.errors import UserError
+
+Sources = dict[str, list[str]]
+
+SOURCES: Sources = {"web": ["a", "b", "a", "c"], "book": ["c", "d", "b", "É"]}
+KEPT = [("a", "web"), ("b", "web"), ("c", "web"), ("d", "book"), ("É", "book")]
+
+sentence = st.text("ab É", max_size=2)  # few letters, so that duplicates are common
+some_sources = st.fixed_dictionaries({"web": st.lists(sentence), "book": st.lists(sentence, min_size=1)})
+
+
+def make_corpus(folder: Path, sources: Sources, shard_rows: int) -> dict[str, int]:
+    """Write `sources` as sentence files, and the corpus of them into `folder`, which is made."""
+    paths = {}
+    for name, sentences in sources.items():
+        paths[name] = folder.with_name(f"{folder.name}-{name}.parquet")
+        pq.write_table(pa.table({"sentence": pa.array(sentences, pa.string())}), paths[name], row_group_size=2)
+    folder.mkdir()
+    return write_corpus(paths, folder, shard_rows)
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_sources, st.integers(1, 7))
+def test_the_first_of_equal_sentences_is_kept_with_dense_ids_whatever_the_shard_size(
+    sources: Sources, shard_rows: int
+) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "corpus"
+        counts = make_corpus(folder, sources, shard_rows)
+        shards = [pq.read_table(path) for path in shard_paths(folder)]
+
+    first: dict[str, str] = {}  # sentence: its source
+    for source, sentences in sources.items():
+        for text in sentences:
+            first.setdefault(text, source)
+    expected = [{"id": number, "sentence": text, "source": first[text]} for number, text in enumerate(first)]
+    assert pa.concat_tables(shards).to_pylist() == expected
+    assert all(shard.schema == SCHEMA for shard in shards)
+    assert all(shard.num_rows == shard_rows for shard in shards[:-1]), "a shard that is not the last is not full"
+    assert 0 < shards[-1].num_rows <= shard_rows
+    total = sum(map(len, sources.values()))
+    assert counts == {"sentences": total, "kept": len(first), "duplicates": total - len(first)}
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_sources, st.integers(1, 4), st.integers(1, 4), st.data())
+def test_rows_are_read_back_by_id_in_any_order(
+    sources: Sources, shard_rows: int, batch_size: int, data: st.DataObject
+) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "corpus"
+        size = make_corpus(folder, sources, shard_rows)["kept"]
+        everything = [text for batch in read_sentences(folder, batch_size) for text in batch]
+        ids = data.draw(st.lists(st.integers(0, size - 1)))
+        taken = take_sentences(folder, np.array(ids, np.int64))
+    assert len(everything) == size
+    assert taken["sentence"].to_pylist() == [everything[number] for number in ids]
+
+
+def test_the_source_of_a_sentence_is_the_one_it_came_from_first(tmp_path: Path) -> None:
+    make_corpus(tmp_path / "corpus", SOURCES, 2)
+    rows = take_sentences(tmp_path / "corpus", np.array([4, 0, 2, 3, 1]))
+    assert rows.column_names == ["sentence", "source"]
+    assert [tuple(row.values()) for row in rows.to_pylist()] == [KEPT[number] for number in (4, 0, 2, 3, 1)]
+
+
+def test_more_than_ten_shards_stay_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    sentences = [str(number) for number in range(12)]
+    make_corpus(tmp_path / "corpus", {"web": sentences}, 1)
+    assert [text for batch in read_sentences(tmp_path / "corpus") for text in batch] == sentences
+
+
+def test_the_hash_is_that_of_the_input(tmp_path: Path) -> None:
+    for name, sources in {
+        "one": SOURCES,
+        "same": SOURCES,
+        "other": {**SOURCES, "book": [*SOURCES["book"], "e"]},
+        "renamed": {"web": SOURCES["web"], "novel": SOURCES["book"]},
+    }.items():
+        make_corpus(tmp_path / name, sources, 2)
+    assert corpus_hash(tmp_path / "one") == corpus_hash(tmp_path / "same")
+    assert len({corpus_hash(tmp_path / name) for name in ("one", "other", "renamed")}) == 3
+
+
+def test_the_size_is_what_was_kept(tmp_path: Path) -> None:
+    make_corpus(tmp_path / "corpus", SOURCES, 3)
+    assert corpus_size(tmp_path / "corpus") == len(KEPT)
+
+
+def test_sources_without_a_sentence_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"corpus: no sentence is left of .*-web\.parquet"):
+        make_corpus(tmp_path / "corpus", {"web": []}, 3)
+
+
+def test_a_folder_that_is_no_corpus_has_no_hash(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"{tmp_path}: is not a corpus"):
+        corpus_hash(tmp_path)
