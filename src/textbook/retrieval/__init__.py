@@ -1,0 +1,1 @@
+"""Keywords of a sentence, and the sentences of the corpus that match them best."""

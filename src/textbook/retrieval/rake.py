@@ -1,0 +1,58 @@
+"""Keywords of a sentence by RAKE (Rose et al. 2010).
+
+Candidate phrases are maximal runs of words between stop words and punctuation; the score of a word is its degree over
+its frequency, that of a phrase the sum over its words.
+"""
+
+import re
+from collections import defaultdict
+
+from bm25s.stopwords import STOPWORDS_EN_PLUS
+
+from textbook.words import words
+
+STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)  # NLTK's English list, as rake-nltk uses it
+
+# Whatever is neither word nor white space ends a phrase, however many such characters stand together.
+_FRAGMENT = re.compile(r"[^\w\s'’]+|_+|(?<!\w)['’]+|['’]+(?!\w)")
+
+
+def rake(text: str) -> list[tuple[str, float]]:
+    """The distinct candidate phrases of a text with their scores, best first, ties in order of appearance."""
+    phrases: dict[tuple[str, ...], None] = {}
+    degree: defaultdict[str, int] = defaultdict(int)
+    frequency: defaultdict[str, int] = defaultdict(int)
+    for fragment in _FRAGMENT.split(text.lower()):  # the lower case of a letter can depend on those beside it
+        for phrase in _runs(words(fragment)):
+            phrases.setdefault(phrase)
+            for word in phrase:
+                frequency[word] += 1
+                degree[word] += len(phrase)
+    scored = [(" ".join(phrase), sum(degree[word] / frequency[word] for word in phrase)) for phrase in phrases]
+    return sorted(scored, key=lambda item: -item[1])
+
+
+def query(text: str, phrases: int) -> tuple[list[str], bool]:
+    """The search words of an anchor: those of its best `phrases` phrases.
+
+    Returns:
+        The words, and whether the anchor has no keyword ("It is what it is."), so that they are its plain words.
+    """
+    keywords = [word for phrase, _ in rake(text)[:phrases] for word in phrase.split()]
+    return (keywords, False) if keywords else (words(text), True)
+
+
+def _runs(tokens: list[str]) -> list[tuple[str, ...]]:
+    """Maximal runs without a stop word."""
+    runs: list[tuple[str, ...]] = []
+    run: list[str] = []
+    for token in tokens:
+        if token in STOP_WORDS:
+            if run:
+                runs.append(tuple(run))
+            run = []
+        else:
+            run.append(token)
+    if run:
+        runs.append(tuple(run))
+    return runs

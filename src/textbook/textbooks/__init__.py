@@ -1,0 +1,1 @@
+"""The texts on which the teacher teaches."""

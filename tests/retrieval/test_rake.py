@@ -1,0 +1,100 @@
+"""Keywords by RAKE, against a plain reading of Rose et al. (2010)."""
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textbook.retrieval.rake import STOP_WORDS, query, rake
+from textbook.words import words
+
+VOCABULARY = ["good", "film", "films", "plot", "don't", "actor", "Paris", "the", "of", "is", "it", "and"]
+SEPARATORS = [" ", " ", " ", ", ", "... ", ' "', '..." ', " - ", "!", "\n", " 'tis", "' "]
+text_of_words = st.lists(st.tuples(st.sampled_from(VOCABULARY), st.sampled_from(SEPARATORS)), max_size=25).map(
+    lambda parts: "".join(word + separator for word, separator in parts)
+)
+
+
+def reference(text: str) -> dict[str, float]:
+    """Score by phrase: that of a word is its degree in the graph of co-occurrences over its frequency."""
+    phrases: list[list[str]] = []
+    for fragment in re.split(r"[,.\"!-]+|'(?= )|(?<= )'|'$", text.lower()):
+        run: list[str] = []
+        for token in [*fragment.split(), "the"]:
+            if token not in STOP_WORDS:
+                run.append(token)
+            elif run:
+                phrases.append(run)
+                run = []
+    frequency = Counter(word for phrase in phrases for word in phrase)
+    graph = Counter((word, other) for phrase in phrases for word in phrase for other in phrase)
+    degree = {word: sum(graph[word, other] for other in frequency) for word in frequency}
+    return {" ".join(phrase): sum(degree[word] / frequency[word] for word in phrase) for phrase in phrases}
+
+
+def test_the_example_of_the_paper() -> None:
+    text = (
+        "Compatibility of systems of linear constraints over the set of natural numbers. "
+        "Criteria of compatibility of a system of linear Diophantine equations, strict inequations, "
+        "and nonstrict inequations are considered."
+    )
+    scores = dict(rake(text))
+    assert scores["linear diophantine equations"] == pytest.approx(8.5)
+    assert scores["linear constraints"] == pytest.approx(4.5)
+    assert scores["strict inequations"] == scores["nonstrict inequations"] == pytest.approx(4)
+    assert scores["natural numbers"] == pytest.approx(4)
+    assert scores["compatibility"] == scores["systems"] == pytest.approx(1)
+
+
+@given(text_of_words)
+def test_scores_are_those_of_the_reference(text: str) -> None:
+    assert dict(rake(text)) == pytest.approx(reference(text))
+
+
+@given(text_of_words)
+def test_phrases_are_distinct_and_the_best_come_first(text: str) -> None:
+    phrases, scores = [phrase for phrase, _ in rake(text)], [score for _, score in rake(text)]
+    assert len(set(phrases)) == len(phrases)
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_phrases_of_equal_score_stand_as_in_the_text() -> None:
+    assert [phrase for phrase, _ in rake("a zebra and the apple or a mango")] == ["zebra", "apple", "mango"]
+
+
+@pytest.mark.parametrize("between", ['..."', "...", " -- ", '", "', "?!", " … ", "' ", " '", "_"])
+def test_punctuation_of_any_length_ends_a_phrase(between: str) -> None:
+    assert [phrase for phrase, _ in rake(f"splendid acting{between}tedious plot")] == [
+        "splendid acting",
+        "tedious plot",
+    ]
+
+
+def test_an_apostrophe_inside_a_word_does_not_end_a_phrase() -> None:
+    assert [phrase for phrase, _ in rake("Hitchcock’s finest film")] == ["hitchcock's finest film"]
+
+
+@given(st.one_of(text_of_words, st.text()), st.integers(1, 5))
+def test_a_query_has_words_of_the_text_and_no_stop_word_unless_there_is_nothing_else(text: str, phrases: int) -> None:
+    found, fell_back = query(text, phrases)
+    assert set(found) <= set(words(text))
+    assert fell_back == all(word in STOP_WORDS for word in words(text))
+    if fell_back:
+        assert found == words(text)
+    else:
+        assert found
+        assert STOP_WORDS.isdisjoint(found)
+
+
+@given(text_of_words, st.integers(1, 5))
+def test_a_query_is_made_of_the_best_phrases(text: str, phrases: int) -> None:
+    found, fell_back = query(text, phrases)
+    if not fell_back:
+        assert " ".join(found) == " ".join(phrase for phrase, _ in rake(text)[:phrases])
+
+
+@pytest.mark.parametrize("text", ["It is what it is.", "Who are you?", "..."])
+def test_an_anchor_without_keywords_falls_back_to_its_plain_words(text: str) -> None:
+    assert query(text, 20) == (words(text), True)

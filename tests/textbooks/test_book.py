@@ -1,0 +1,71 @@
+"""A textbook on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from textbook.corpus.shards import write_corpus
+from textbook.errors import UserError
+from textbook.textbooks.book import SCHEMA, read_book, write_book
+from textbook.textbooks.leaks import LeakFilter
+
+SENTENCES = ["zero", "one", "two is part of the evaluation", "three", "four", "five"]
+NOTHING = LeakFilter([], 4)
+TWO = LeakFilter(["Two is part of the evaluation."], 4)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A corpus of two sources in shards of two sentences."""
+    paths = {}
+    for name, part in {"web": SENTENCES[:3], "book": SENTENCES[3:]}.items():
+        paths[name] = tmp_path / f"source-{name}.parquet"
+        pq.write_table(pa.table({"sentence": part}), paths[name])
+    (tmp_path / "corpus").mkdir()
+    write_corpus(paths, tmp_path / "corpus", shard_rows=2)
+    return tmp_path / "corpus"
+
+
+def test_sentences_stand_in_the_given_order_with_rank_score_and_source(corpus: Path, tmp_path: Path) -> None:
+    target = tmp_path / "book.parquet"
+    counts = write_book(
+        corpus,
+        np.array([4, 0, 3]),
+        NOTHING,
+        target,
+        rank=np.array([1, 1, 2], np.int32),
+        score=np.array([2.5, 1.5, 3.5], np.float32),
+    )
+    assert counts == {"sentences": 3, "leaks": 0}
+    assert pq.read_schema(target).equals(SCHEMA)
+    assert pq.read_table(target).to_pylist() == [
+        {"sentence": "four", "rank": 1, "score": 2.5, "source": "book"},
+        {"sentence": "zero", "rank": 1, "score": 1.5, "source": "web"},
+        {"sentence": "three", "rank": 2, "score": 3.5, "source": "book"},
+    ]
+    assert read_book(target) == ["four", "zero", "three"]
+
+
+def test_a_book_that_was_not_searched_for_has_neither_rank_nor_score(corpus: Path, tmp_path: Path) -> None:
+    write_book(corpus, np.array([5, 1]), NOTHING, tmp_path / "book.parquet")
+    book = pq.read_table(tmp_path / "book.parquet")
+    assert book.schema.equals(SCHEMA)
+    assert (book["rank"].null_count, book["score"].null_count) == (2, 2)
+
+
+def test_evaluation_sentences_are_left_out_with_their_rank_and_counted(corpus: Path, tmp_path: Path) -> None:
+    target = tmp_path / "book.parquet"
+    rank, score = np.array([1, 2, 3], np.int32), np.array([3, 2, 1], np.float32)
+    counts = write_book(corpus, np.array([1, 2, 3]), TWO, target, rank=rank, score=score)
+    assert counts == {"sentences": 2, "leaks": 1}
+    assert [(row["sentence"], row["rank"]) for row in pq.read_table(target).to_pylist()] == [("one", 1), ("three", 3)]
+
+
+@pytest.mark.parametrize("ids", [[], [2]], ids=["nothing retrieved", "evaluation sentences only"])
+def test_a_book_without_a_sentence_is_refused(corpus: Path, tmp_path: Path, ids: list[int]) -> None:
+    with pytest.raises(UserError, match=r"^book\.parquet: no sentence of .*/corpus is left for this textbook$"):
+        write_book(corpus, np.array(ids, np.int64), TWO, tmp_path / "book.parquet")
+    assert not (tmp_path / "book.parquet").exists()
