@@ -1,0 +1,192 @@
+"""Great Expectations at the doors: corpus, tasks, textbooks. What fails stops the pipeline and says which rows.
+
+A suite is a YAML file: a list of expectations in Great Expectations' own words, `type` and `kwargs`. Every shard of the
+data is checked by itself, so memory is bounded by a shard.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+from jinja2 import Environment
+from ruamel.yaml import YAML
+
+from textbook.errors import UserError
+from textbook.files import write_aside
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+SHOWN_ROWS = 5
+SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one expectation on one shard."""
+
+    shard: str
+    expectation: str
+    settings: dict[str, Any]
+    success: bool
+    failed: int
+    rows: list[dict[str, Any]]
+    observed: Any
+
+
+def validate(paths: Sequence[Path], suite: Path, context: dict[str, Any], report: Path, title: str) -> None:
+    """Check Parquet files against a suite and leave an HTML page, whatever the outcome.
+
+    Raises:
+        UserError: names the first failed expectation, its first rows, and the page.
+    """
+    checks = check_shards(paths, read_suite(suite, context))
+    write_report(checks, title, report)
+    failed = [check for check in checks if not check.success]
+    if failed:
+        first = failed[0]
+        rows = "; ".join(f"row {row['row']}: {row['values']}" for row in first.rows)
+        rows = rows or f"observed {_shorten(first.observed)}"
+        raise UserError(
+            f"{title}, {first.shard}: fails {first.expectation} ({_shorten(first.settings)}): {rows}"
+            f" ({len(failed)} of {len(checks)} checks failed, all in {report})"
+        )
+
+
+def read_suite(path: Path, context: dict[str, Any]) -> list[dict[str, Any]]:
+    """The expectations of a YAML file, in which `{{ name }}` stands for a value of `context`.
+
+    Raises:
+        UserError: the file is no list of `type` and `kwargs`.
+    """
+    templates = Environment()
+    templates.filters["tojson"] = _to_yaml
+    template = templates.from_string(path.read_text(encoding="utf-8"))
+    suite = YAML(typ="safe", pure=True).load(template.render(context))
+    if not isinstance(suite, list) or not all(isinstance(rule, dict) and "type" in rule for rule in suite):
+        raise UserError(f"{path}: must be a list of expectations, each with `type` and `kwargs`")
+    return suite
+
+
+def check_shards(paths: Iterable[Path], suite: Sequence[dict[str, Any]]) -> list[Check]:
+    """Check each Parquet file against all expectations of a suite.
+
+    Raises:
+        UserError: Great Expectations has no such expectation, or not with such arguments.
+    """
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    batches = (
+        context.data_sources.add_pandas("shards")
+        .add_dataframe_asset("shard")
+        .add_batch_definition_whole_dataframe("all")
+    )
+    checks = []
+    for path in paths:
+        frame = pq.read_table(path).to_pandas()
+        batch = batches.get_batch({"dataframe": frame})
+        for rule in suite:
+            result = batch.validate(
+                _expectation(rule), result_format={"result_format": "COMPLETE", "partial_unexpected_count": SHOWN_ROWS}
+            )
+            checks.append(_check(path.name, rule, result, frame))
+    return checks
+
+
+def write_report(checks: Sequence[Check], title: str, path: Path) -> None:
+    """The checks as an HTML page, failures first."""
+    templates = Environment(autoescape=True)
+    templates.filters["shorten"] = _shorten
+    page = templates.from_string(_PAGE).render(
+        title=title,
+        checks=sorted(checks, key=lambda check: check.success),
+        failed=sum(not check.success for check in checks),
+    )
+    with write_aside(path) as aside:
+        aside.write_text(page, encoding="utf-8")
+
+
+def _expectation(rule: dict[str, Any]) -> Any:
+    """The expectation that a rule of a suite stands for."""
+    from great_expectations.exceptions.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    try:
+        return get_expectation_impl(rule["type"])(**rule.get("kwargs", {}))
+    except (ExpectationNotFoundError, ValueError) as error:
+        raise UserError(f"expectation {rule['type']}: {' '.join(str(error).split())}") from None
+
+
+def _check(shard: str, rule: dict[str, Any], result: Any, frame: pd.DataFrame) -> Check:
+    settings = rule.get("kwargs", {})
+    found = result.result
+    numbers = found.get("unexpected_index_list") or []
+    columns = [name for name in (settings.get("column"), *settings.get("column_list", [])) if name in frame.columns]
+    rows = [{"row": number, "values": frame.loc[number, columns].to_dict()} for number in numbers[:SHOWN_ROWS]]
+    return Check(
+        shard=shard,
+        expectation=rule["type"],
+        settings=settings,
+        success=bool(result.success),
+        failed=int(found.get("unexpected_count") or 0),
+        rows=rows,
+        observed=_observed(found, result.exception_info),
+    )
+
+
+def _observed(found: dict[str, Any], errors: dict[str, Any]) -> Any:
+    """What an expectation found in place of what it expects, or why it could not be checked."""
+    if not found:  # `errors` has one entry, or one for each metric
+        each = [errors] if "exception_message" in errors else errors.values()
+        return "; ".join(dict.fromkeys(str(error["exception_message"]) for error in each))
+    if "partial_missing_list" in found:  # two sets were compared: there is no observed value
+        unexpected, missing = (
+            ", ".join(map(str, found[f"partial_{which}_list"])) or "none" for which in ("unexpected", "missing")
+        )
+        return f"unexpected {unexpected}; missing {missing}"
+    return found.get("observed_value", found.get("details"))
+
+
+def _shorten(value: Any) -> str:
+    """The text of a value on one line, cut where it is long."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text):,} characters)"
+
+
+def _to_yaml(value: Any) -> str:
+    """JSON that is YAML too, which knows no surrogate pairs and refuses some characters unless they are escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub(r"[^ -~]", lambda match: f"\\U{ord(match[0]):08x}", text)
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; padding: .4rem .6rem; vertical-align: top; border-bottom: 1px solid #8884 }
+.bad { color: #c22 } .good { color: #282 } code { font-size: .85em; overflow-wrap: anywhere }
+</style>
+<h1>{{ title }}</h1>
+<p>{{ checks | length }} checks, <strong class="{{ 'bad' if failed else 'good' }}">{{ failed }} failed</strong>.</p>
+<table><tr><th>Outcome<th>File<th>Expectation<th>Rows that fail</tr>
+{% for check in checks %}<tr>
+<td class="{{ 'good' if check.success else 'bad' }}">{{ 'holds' if check.success else 'fails' }}
+<td>{{ check.shard }}<td><code>{{ check.expectation }}</code><br><code>{{ check.settings | shorten }}</code>
+<td>{% if check.success %}none{% else %}{{ check.failed or '' }}
+{% for row in check.rows %}<br><code>row {{ row.row }}: {{ row['values'] }}</code>
+{% else %}<code>{{ check.observed | shorten }}</code>
+{% endfor %}{% endif %}</tr>
+{% endfor %}</table>
+</html>
+"""
