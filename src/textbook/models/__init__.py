@@ -1,0 +1,1 @@
+"""Teachers, students, and their queries, keys and values."""

@@ -1,0 +1,130 @@
+"""Loading encoders, and reading queries, keys and values out of them without touching their code."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from textbook.errors import UserError
+
+# The projections of one attention layer, as the families name them: BERT, RoBERTa, XLM-R, ELECTRA.
+_PROJECTIONS = ("query", "key", "value")
+
+
+class _Captured(Exception):
+    """Ends a forward pass as soon as all that is wanted has been computed."""
+
+
+class QkvReader:
+    """Runs an encoder up to the queries, keys and values of one layer; what lies above never runs.
+
+    Args:
+        encoder: a bare Hugging Face encoder (no task head).
+        layer: the layer to read, 1 is the first.
+
+    Raises:
+        UserError: the layer isn't there, or the architecture has no separate projections that we know.
+    """
+
+    def __init__(self, encoder: nn.Module, layer: int) -> None:
+        self.encoder = encoder
+        self._found: dict[str, Tensor] = {}
+        for name, module in _projections(encoder, layer).items():
+            module.register_forward_hook(self._hook(name))
+
+    def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each [batch, seq, hidden], for token ids and mask [batch, seq]."""
+        self._found.clear()
+        with suppress(_Captured):
+            self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+        query, key, value = (self._found.pop(name) for name in _PROJECTIONS)
+        return query, key, value
+
+    def _hook(self, name: str) -> Any:
+        def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            self._found[name] = output
+            if len(self._found) == len(_PROJECTIONS):
+                raise _Captured
+
+        return keep
+
+
+def _projections(encoder: nn.Module, layer: int) -> Mapping[str, nn.Module]:
+    """The query, key and value projections of a layer, found by their names."""
+    pattern = re.compile(r"(?:^|\.)layer\.(\d+)\..*\.(query|key|value)$")
+    layers: dict[int, dict[str, nn.Module]] = {}
+    for name, module in encoder.named_modules():
+        if match := pattern.search(name):
+            layers.setdefault(int(match[1]) + 1, {})[match[2]] = module
+    if not layers:
+        raise UserError(
+            f"{type(encoder).__name__}: unsupported encoder; supported are BERT, RoBERTa, XLM-R and ELECTRA"
+        )
+    if layer not in layers:
+        raise UserError(f"distill.teacher_layer = {layer}: must be from 1 to {max(layers)}")
+    return layers[layer]
+
+
+def resolve_layer(layer: int | str, layers: int, model_type: str) -> int:
+    """The teacher layer to read (MiniLMv2): 19 of 24 for RoBERTa-large, 21 of 24 for BERT-large, else the last."""
+    if isinstance(layer, int):
+        return layer
+    return {"roberta": 19, "xlm-roberta": 19, "bert": 21}.get(model_type, layers) if layers == 24 else layers
+
+
+def check_relation_heads(hidden: int, relation_heads: int, whose: str) -> None:
+    """Refuse relation heads that don't divide a hidden size.
+
+    Raises:
+        UserError: names the allowed numbers.
+    """
+    if hidden % relation_heads:
+        allowed = ", ".join(str(n) for n in range(1, hidden + 1) if hidden % n == 0)
+        raise UserError(
+            f"distill.relation_heads = {relation_heads}: must divide the {whose}'s hidden size {hidden} ({allowed})"
+        )
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a Hugging Face folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: no tokenizer can be loaded: {str(error).splitlines()[0]}") from None
+    return tokenizer
+
+
+def load_config(folder: Path) -> Any:
+    """The model configuration of a Hugging Face folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: no model configuration: {str(error).splitlines()[0]}") from None
+
+
+def load_encoder(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """The bare encoder of a Hugging Face folder, from safetensors only.
+
+    Raises:
+        UserError: there are no safetensors.
+    """
+    try:
+        encoder: PreTrainedModel = AutoModel.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: no encoder can be loaded: {str(error).splitlines()[0]}") from None
+    return encoder

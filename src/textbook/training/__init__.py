@@ -1,0 +1,1 @@
+"""Token files, batches, the distillation loop and fine-tuning."""

@@ -1,0 +1,56 @@
+"""The objective of MiniLMv2 (Wang et al. 2021): the student's attention relations shall be those of the teacher.
+
+Names of tensors end in their shape: B batch, L tokens, H hidden size, A relation heads.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Qkv = tuple[Tensor, Tensor, Tensor]
+
+_NEGLIGIBLE = -1e9  # logit of a padded key; finite, so that 0 * log 0 is 0
+
+
+def relations(states_BLH: Tensor, mask_BL: Tensor, heads: int) -> Tensor:
+    """Log-probabilities of how each token relates to each other: softmax over keys of X Xᵀ / sqrt(H / A).
+
+    Args:
+        states_BLH: queries, keys or values of one layer.
+        mask_BL: 1 where there is a token, 0 where there is padding.
+        heads: relation heads; must divide H.
+
+    Returns:
+        fp32 [B, A, L, L]; padded keys have a probability of 0.
+    """
+    batch, length, hidden = states_BLH.shape
+    width = hidden // heads
+    x_BALD = states_BLH.view(batch, length, heads, width).transpose(1, 2)
+    logits = (x_BALD @ x_BALD.transpose(2, 3)).float() * width**-0.5
+    masked = logits.masked_fill(mask_BL[:, None, None, :] == 0, _NEGLIGIBLE)
+    return F.log_softmax(masked, dim=-1)
+
+
+def relation_loss(teacher: Qkv, student: Qkv, mask_BL: Tensor, heads: int) -> Tensor:
+    """KL(teacher ‖ student) of the Q-Q, K-K and V-V relations, added up.
+
+    Summed over keys, averaged over relation heads, over the valid queries of each sentence, and over the sentences
+    (MiniLMv2, equation 5), so that padding changes nothing.
+
+    Args:
+        teacher, student: queries, keys and values [B, L, H], each model with its own H.
+        mask_BL: 1 where there is a token.
+        heads: relation heads; must divide both hidden sizes.
+
+    Returns:
+        A scalar in fp32.
+    """
+    lengths_B = mask_BL.sum(1)
+    total = torch.zeros((), device=mask_BL.device)
+    for theirs, ours in zip(teacher, student, strict=True):
+        with torch.no_grad():
+            target_BALL = relations(theirs, mask_BL, heads)
+        kl_BALL = F.kl_div(relations(ours, mask_BL, heads), target_BALL, log_target=True, reduction="none")
+        kl_BL = kl_BALL.sum(3).mean(1) * mask_BL
+        total = total + (kl_BL.sum(1) / lengths_B).mean()
+    return total

@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BertModel,
+    ElectraConfig,
+    ElectraModel,
+    GPT2Config,
+    GPT2Model,
+    RobertaConfig,
+    RobertaModel,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
+
+from textbook.errors import UserError
+from textbook.models.encoder import QkvReader, check_relation_heads, load_encoder, load_tokenizer, resolve_layer
+
+SHAPE = {
+    "vocab_size": 50,
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
+    "max_position_embeddings": 40,
+}
+FAMILIES = [
+    (BertModel, BertConfig),
+    (RobertaModel, RobertaConfig),
+    (XLMRobertaModel, XLMRobertaConfig),
+    (ElectraModel, ElectraConfig),
+]
+
+
+@pytest.mark.parametrize(("model_class", "config_class"), FAMILIES)
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_reads_the_projections_of_the_hidden_states_below_the_layer(model_class, config_class, layer):
+    torch.manual_seed(0)
+    encoder = model_class(config_class(**SHAPE)).eval()
+    ids = torch.randint(5, 50, (2, 7))
+    mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
+    below = encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[layer - 1]
+    attention = encoder.encoder.layer[layer - 1].attention.self
+    expected = (attention.query(below), attention.key(below), attention.value(below))
+
+    found = QkvReader(encoder, layer)(ids, mask)
+
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_nothing_above_the_layer_runs():
+    encoder = BertModel(BertConfig(**SHAPE)).eval()
+    ran: list[int] = []
+    for number, layer in enumerate(encoder.encoder.layer, start=1):
+        layer.register_forward_hook(lambda *_, number=number: ran.append(number))
+    QkvReader(encoder, 2)(torch.ones(1, 4, dtype=torch.long), torch.ones(1, 4, dtype=torch.long))
+    assert ran == [1]
+
+
+def test_an_unsupported_encoder_is_refused_with_the_list():
+    with pytest.raises(UserError, match="GPT2Model: unsupported encoder; supported are BERT, RoBERTa"):
+        QkvReader(GPT2Model(GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=50)), 1)
+
+
+def test_a_layer_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"teacher_layer = 4: must be from 1 to 3"):
+        QkvReader(BertModel(BertConfig(**SHAPE)), 4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "layers", "family", "expected"),
+    [
+        ("auto", 24, "roberta", 19),
+        ("auto", 24, "bert", 21),
+        ("auto", 12, "roberta", 12),
+        ("auto", 6, "bert", 6),
+        (3, 24, "bert", 3),
+    ],
+)
+def test_the_teacher_layer(layer, layers, family, expected):
+    assert resolve_layer(layer, layers, family) == expected
+
+
+def test_relation_heads_must_divide_the_hidden_size():
+    check_relation_heads(384, 48, "teacher")
+    with pytest.raises(
+        UserError, match=r"relation_heads = 5: must divide the teacher's hidden size 12 \(1, 2, 3, 4, 6, 12\)"
+    ):
+        check_relation_heads(12, 5, "teacher")
+
+
+def test_a_folder_without_a_model_is_a_clear_error(tmp_path: Path):
+    with pytest.raises(UserError, match="no encoder can be loaded"):
+        load_encoder(tmp_path)
+    with pytest.raises(UserError, match="no tokenizer can be loaded"):
+        load_tokenizer(tmp_path)
+
+
+def test_pickled_weights_are_not_loaded(tiny_teacher: Path, tmp_path: Path):
+    (tmp_path / "config.json").write_text((tiny_teacher / "config.json").read_text())
+    torch.save(load_encoder(tiny_teacher).state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="no encoder can be loaded"):
+        load_encoder(tmp_path)

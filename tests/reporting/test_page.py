@@ -1,0 +1,62 @@
+from textbook.reporting.curves import curve
+from textbook.reporting.page import TaskSection, write_page
+from textbook.reporting.table import comparison
+
+FIGURES = {
+    "teacher": {
+        "accuracy": 84,
+        "accuracy_std": 0,
+        "seeds": 1,
+        "parameters": 22.7e6,
+        "bytes": 91e6,
+        "ms_per_sentence": 8.0,
+    },
+    "scratch": {
+        "accuracy": 76.1,
+        "accuracy_std": 0.5,
+        "seeds": 2,
+        "parameters": 7e6,
+        "bytes": 29e6,
+        "ms_per_sentence": 2.0,
+    },
+    "student": {
+        "accuracy": 81.4,
+        "accuracy_std": 0.3,
+        "seeds": 2,
+        "parameters": 7e6,
+        "bytes": 29e6,
+        "ms_per_sentence": 1.6,
+    },
+}
+
+
+def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_seeds():
+    teacher, scratch, student = comparison(FIGURES)
+    assert teacher == ("teacher", "84.0", "22.7 M", "91.0 MB", "8.0", "1.0x")
+    assert scratch[1:] == ("76.1 ± 0.5", "7.0 M", "29.0 MB", "2.0", "4.0x")
+    assert student[-1] == "5.0x"
+
+
+def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
+    section = TaskSection(
+        task="reviews",
+        rows=comparison(FIGURES),
+        gain=5.3,
+        textbook={"sentences": 1234},
+        kind="contextualized",
+        examples=["<script>alert(1)</script>"],
+        curves={"loss": curve({"loss": [(1, 0.9), (2, 0.5)]}, "step", "loss")},
+        registered={"run_id": "abc"},
+    )
+    write_page([section], tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    for expected in ("81.4 ± 0.3", "+5.3 points", "1,234", "<svg", "abc", "&lt;script&gt;"):
+        assert expected in html
+    assert "<script" not in html
+    for outside in ("src=", "<link", "@import"):
+        assert outside not in html
+
+
+def test_a_curve_is_the_same_every_time():
+    points = {"a": [(1, 2.0), (2, 1.0)], "b": [(1, 3.0), (2, 2.0)]}
+    assert curve(points, "x", "y") == curve(points, "x", "y")

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from conftest import make_reviews
+from textbook.models.classifier import load_classifier
+from textbook.models.encoder import load_tokenizer
+from textbook.training.device import Device, best_device
+from textbook.training.finetune import Labelled, Settings, finetune, predict
+from textbook.training.log import log_to_file, read_history
+from textbook.training.optimizer import learning_rate, make_optimizer
+from textbook.training.tokens import tokenize
+
+CPU = Device(torch.device("cpu"), bf16=False)
+
+
+@pytest.fixture
+def reviews(tiny_teacher):
+    tokenizer = load_tokenizer(tiny_teacher)
+
+    def labelled(count, seed):
+        texts, labels = zip(*make_reviews(count, seed), strict=True)
+        return Labelled(tokenize(tokenizer, texts, None, 32), np.array(labels))
+
+    return labelled(600, 0), labelled(100, 1), tokenizer.pad_token_id
+
+
+def settings(**changes):
+    return Settings(
+        **{"epochs": 6, "batch": 16, "lr": 3e-3, "warmup": 0.06, "weight_decay": 0.01, "seed": 0, **changes}
+    )
+
+
+def test_it_learns_what_the_labels_depend_on(tiny_teacher, reviews, tmp_path):
+    train, validation, pad_id = reviews
+    model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
+    log = log_to_file(tmp_path / "history.jsonl")
+    accuracy = finetune(model, train, validation, settings(), pad_id=pad_id, device=best_device(), name="t", log=log)
+    assert accuracy > 0.9
+    history = read_history(tmp_path / "history.jsonl")
+    assert [line["step"] for line in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1]["accuracy"] == accuracy
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_the_same_seed_gives_the_same_model(tiny_teacher, reviews):
+    train, validation, pad_id = reviews
+    weights = []
+    for seed in (0, 0, 1):
+        model = load_classifier(tiny_teacher, ["bad", "good"], seed=seed)
+        finetune(model, train, validation, settings(epochs=1, seed=seed), pad_id=pad_id, device=CPU, name="t")
+        weights.append(model.classifier.weight.detach().clone())
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_predictions_do_not_depend_on_the_batch(tiny_teacher, reviews):
+    _, validation, pad_id = reviews
+    model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
+    one, many = (predict(model, validation.tokens, pad_id=pad_id, device=CPU, batch=size) for size in (1, 64))
+    assert np.array_equal(one, many)
+
+
+def test_the_learning_rate_rises_and_falls_linearly():
+    rates = [learning_rate(step, peak=2.0, warmup=0.2, steps=10) for step in range(10)]
+    assert rates == pytest.approx([1, 2, 2, 14 / 8, 12 / 8, 10 / 8, 8 / 8, 6 / 8, 4 / 8, 2 / 8])
+
+
+def test_biases_do_not_decay():
+    optimizer = make_optimizer(torch.nn.Linear(2, 2), weight_decay=0.1)
+    assert [(group["weight_decay"], group["params"][0].ndim) for group in optimizer.param_groups] == [
+        (0.1, 2),
+        (0.0, 1),
+    ]
