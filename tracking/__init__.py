@@ -1,0 +1,1 @@
+"""All that touches MLflow: where runs are kept, runs, lineage, the registry, pull."""
