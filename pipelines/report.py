@@ -1,0 +1,49 @@
+"""Stage `report`: the figures of all tasks, as JSON for `dvc metrics` and as an HTML page."""
+
+from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
+from textbook.files import read_json, write_json
+from textbook.params import Params
+from textbook.reporting.curves import curve
+from textbook.reporting.page import TaskSection, write_page
+from textbook.reporting.table import comparison
+from textbook.textbooks.book import read_book
+from textbook.training.log import read_history
+
+EXAMPLES = 8
+
+
+def report(params: Params) -> None:
+    """Write `reports/metrics.json` and `reports/report.html`."""
+    metrics = {task: read_json(EVALUATION / f"{task}.json") for task in params.tasks}
+    write_json(REPORTS / "metrics.json", metrics)
+    write_page([_section(params, task, metrics[task]) for task in params.tasks], REPORTS / "report.html")
+
+
+def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
+    kind = params.distill.textbook
+    book = read_book(TEXTBOOKS / task / f"{kind}.parquet")
+    history = read_history(MODELS / task / "distilled" / "history.jsonl")
+    epochs = {
+        name: [(line["step"], 100 * line["accuracy"]) for line in read_history(path)]
+        for name, folder in (("from scratch", "scratch"), ("distilled", "student"))
+        for path in [min((MODELS / task / folder).glob("history-*.jsonl"))]
+    }
+    return TaskSection(
+        task=task,
+        rows=comparison(figures),
+        gain=figures["student"]["accuracy"] - figures["scratch"]["accuracy"],
+        textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
+        kind=kind,
+        examples=book[:: -(-len(book) // EXAMPLES)],
+        curves={
+            "Distillation: the relation loss on the textbook": curve(
+                {"loss": [(line["step"], line["loss"]) for line in history]}, "step", "relation loss"
+            ),
+            "Adaptation: validation accuracy, first seed": curve(epochs, "epoch", "accuracy, %"),
+        },
+        registered=read_json(REGISTRY / f"{task}.json"),
+    )
+
+
+if __name__ == "__main__":
+    run(report)

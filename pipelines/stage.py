@@ -1,0 +1,39 @@
+"""What all stages share: where things lie, and how a mistake ends."""
+
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from textbook.errors import UserError
+from textbook.params import Params, load_params
+
+DATA = Path("data")
+ASSETS = DATA / "assets"
+SENTENCES = DATA / "sentences"
+CORPUS = DATA / "corpus"
+INDEX = DATA / "index"
+TASKS = DATA / "tasks"
+TEXTBOOKS = DATA / "textbooks"
+MODELS = DATA / "models"
+EVALUATION = DATA / "evaluation"
+REGISTRY = DATA / "registry"
+REPORTS = Path("reports")
+VALIDATION = REPORTS / "validation"
+EXPECTATIONS = Path("pipelines/expectations")
+CACHE = Path(".cache")  # what can be made again, and checkpoints; DVC never deletes it
+
+
+def run(stage: Callable[..., None]) -> None:
+    """Run a stage with the parameters of `params.yaml` and the words of the command line.
+
+    A `UserError` ends it with one line and exit code 1.
+    """
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    if "transformers" in sys.modules:  # its bars for loading and writing weights would drown ours
+        sys.modules["transformers"].utils.logging.disable_progress_bar()
+    try:
+        params: Params = load_params()
+        stage(params, *sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"error: {error}")

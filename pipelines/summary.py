@@ -1,0 +1,35 @@
+"""Print the table that a run ends with, and where to look next."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.stage import REPORTS
+from textbook.files import read_json
+from textbook.reporting.table import COLUMNS, comparison
+
+
+def main() -> None:
+    """Print `reports/metrics.json`."""
+    console = Console()
+    metrics = read_json(REPORTS / "metrics.json")
+    for task, figures in metrics.items():
+        table = Table(
+            *COLUMNS,
+            title=f"{task}: validation accuracy in percent, time on the CPU",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+        )
+        table.columns[0].no_wrap = True
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in comparison(figures):
+            table.add_row(*row)
+        console.print(table)
+    console.print(f"Report:  {(REPORTS / 'report.html').absolute()}", soft_wrap=True)
+    console.print("Runs:    make ui")
+    console.print(f"Model:   make pull TASK={next(iter(metrics))}")
+
+
+if __name__ == "__main__":
+    main()

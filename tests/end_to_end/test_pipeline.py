@@ -1,0 +1,234 @@
+"""The real `dvc repro` over the real DAG, at toy size, in a copy of the project of its own."""
+
+import csv
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from ruamel.yaml import YAML
+
+from conftest import COMMON, make_reviews
+
+ROOT = Path(__file__).parents[2]
+yaml = YAML()
+
+ALL_STAGES = {
+    "params",
+    "path@reviews",
+    "path@tiny",
+    "sentences@forum",
+    "corpus",
+    "index",
+    "task@films",
+    "contextualized@films",
+    "general@films",
+    "teacher@films",
+    "distill@films",
+    "scratch@films",
+    "adapt@films",
+    "evaluate@films",
+    "register@films",
+    "report",
+}
+
+
+class Project:
+    """A copy of the project, and what a user does in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": "src", "TQDM_DISABLE": "1"}
+        self.environment.pop("MLFLOW_TRACKING_URI", None)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
+
+    def repro(self) -> set[str]:
+        """Run `dvc repro`; gives the stages that ran."""
+        done = self.run("dvc", "repro")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return ran(done)
+
+    def change(self, **values: object) -> None:
+        """Set parameters: `distill__steps=3`."""
+        params = yaml.load(self.folder / "params.yaml")
+        for key, value in values.items():
+            *sections, last = key.split("__")
+            node = params
+            for section in sections:
+                node = node[section]
+            node[last] = value
+        yaml.dump(params, self.folder / "params.yaml")
+
+    def json(self, path: str):
+        return json.loads((self.folder / path).read_text())
+
+
+def ran(done: subprocess.CompletedProcess[str]) -> set[str]:
+    return set(re.findall(r"Running stage '(.+?)'", done.stdout))
+
+
+def write_data(path: Path) -> None:
+    """Reviews with labels, and general texts of a few sentences."""
+    chance = random.Random(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", "source"])
+        for text, label in make_reviews(240, seed=0):
+            writer.writerow([text, label, "films"])
+        for number in range(300):
+            sentences = [
+                " ".join(chance.choices([*COMMON, "great", "dull", "warm"], k=8)).capitalize() + f" {number}."
+                for _ in range(3)
+            ]
+            writer.writerow([" ".join(sentences), 0, "forum"])
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, tiny_teacher):
+    folder = tmp_path_factory.mktemp("project")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file() and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(tiny_teacher, folder / "toy" / "teacher")
+    write_data(folder / "toy" / "reviews.csv")
+    found = Project(folder)
+    task = {"asset": "reviews", "where": {"source": "films"}, "text": ["text"], "label": "label"}
+    found.change(
+        assets={
+            "wheel": {},
+            "path": {"reviews": {"path": "toy/reviews.csv"}, "tiny": {"path": "toy/teacher"}},
+            "hub": {},
+        },
+        corpus__sources={"forum": {"asset": "reviews", "column": "text", "where": {"source": "forum"}}},
+        tasks={"films": {**task, "labels": ["bad", "good"], "holdout": 40, "seed": 0}},
+        textbooks__contextualized__k=5,
+        textbooks__general__sentences=200,
+        teacher__asset="tiny",
+        teacher__lr=3e-3,
+        teacher__epochs=4,
+        student={"layers": 1, "hidden": 16, "heads": 2, "intermediate": 32},
+        distill__relation_heads=4,
+        distill__steps=20,
+        distill__batch=16,
+        adapt__epochs=1,
+        evaluate__latency_sentences=5,
+    )
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "toy"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(project):
+    """The project after its first `dvc repro`."""
+    assert project.repro() == ALL_STAGES
+    return project
+
+
+def test_nothing_runs_twice(finished):
+    assert finished.repro() == set()
+    assert finished.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+
+
+def test_the_metrics_of_all_three_models_are_there(finished):
+    figures = finished.json("reports/metrics.json")["films"]
+    assert set(figures) == {"teacher", "scratch", "student"}
+    for model in figures.values():
+        assert 0 <= model["accuracy"] <= 100
+        assert min(model["parameters"], model["bytes"], model["ms_per_sentence"]) > 0
+    assert figures["student"]["bytes"] < figures["teacher"]["bytes"]
+    assert (
+        "films" in finished.run("dvc", "metrics", "show").stdout + finished.run("dvc", "metrics", "show", "--md").stdout
+    )
+    printed = finished.run("python", "-m", "pipelines.summary").stdout
+    assert f"{figures['teacher']['accuracy']:.1f}" in printed
+    assert "make pull TASK=films" in printed
+
+
+def test_every_door_left_a_report(finished):
+    names = {path.name for path in (finished.folder / "reports" / "validation").iterdir()}
+    books = {f"textbook-films-{kind}.html" for kind in ("contextualized", "general")}
+    assert names == {"corpus.html", "task-films.html", *books}
+
+
+def test_mlflow_has_the_whole_run(finished):
+    client = MlflowClient(f"sqlite:///{finished.folder / 'mlflow.db'}")
+    registered = finished.json("data/registry/films.json")
+    run = client.get_run(registered["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.data.params["textbooks.contextualized.k"] == "5"
+    assert run.data.params["student.hidden"] == "16"
+    losses = client.get_metric_history(run.info.run_id, "distill/loss")
+    assert [metric.step for metric in losses] == [10, 20]
+    figures = finished.json("reports/metrics.json")["films"]
+    assert run.data.metrics["student/accuracy"] == figures["student"]["accuracy"]
+    head = finished.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert run.data.tags["mlflow.source.git.commit"] == head
+    assert run.data.tags["git.dirty"] == "false"
+    lock = YAML(typ="safe").load(finished.folder / "dvc.lock")["stages"]
+    book = lock["contextualized@films"]["outs"][1]
+    assert book["path"] == "data/textbooks/films/contextualized.parquet"
+    assert run.data.tags[f"dvc.{book['path']}"] == book["md5"]
+    inputs = {entry.dataset.name: entry.dataset.digest for entry in run.inputs.dataset_inputs}
+    assert inputs[book["path"]] == book["md5"]
+    assert {"data/corpus", "data/tasks/films"} <= set(inputs)
+    version = client.get_model_version_by_alias("films", "champion")
+    assert (str(version.version), version.run_id) == (registered["version"], run.info.run_id)
+
+
+def test_the_pulled_model_is_a_plain_pipeline(finished, tmp_path):
+    done = finished.run("python", "-m", "tracking.pull", "films", "champion", str(tmp_path / "model"))
+    assert done.returncode == 0, done.stderr
+    code = "import sys, transformers as t; print(t.pipeline('text-classification', sys.argv[1])('great film'))"
+    loaded = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(tmp_path / "model")], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert re.search(r"'label': '(bad|good)'", loaded.stdout), loaded.stderr
+
+
+def test_a_wrong_parameter_stops_everything_before_any_other_stage(finished):
+    finished.change(textbooks__contextualized__k=0)
+    done = finished.run("dvc", "repro")
+    finished.change(textbooks__contextualized__k=5)
+    assert done.returncode != 0
+    assert ran(done) == {"params"}
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "textbooks.contextualized.k = 0: " in errors[0]
+    assert "greater than 0" in errors[0]
+
+
+def test_a_missing_column_is_one_line_and_leaves_nothing_behind(finished):
+    finished.change(tasks__films__label="stars")
+    done = finished.run("dvc", "repro", "task@films")
+    left = list((finished.folder / "data").rglob("*.partial*")) + list((finished.folder / "data" / "tasks").iterdir())
+    finished.change(tasks__films__label="label")
+    assert done.returncode != 0
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "reviews.csv: has no column 'stars'; it has text, label, source" in errors[0]
+    assert left == []
+
+
+def test_another_k_reruns_retrieval_and_what_follows_only(finished):
+    assert finished.repro() <= {"params", "task@films"}  # what the two mistakes above left to do again
+    finished.change(textbooks__contextualized__k=3)
+    after = {"distill@films", "adapt@films", "evaluate@films", "register@films", "report"}
+    assert finished.repro() == {"params", "contextualized@films", *after}
+    assert finished.json("data/registry/films.json")["version"] == "2"
