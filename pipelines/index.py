@@ -1,21 +1,28 @@
 """Stage `index`: the BM25 index over the corpus."""
 
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from tqdm import tqdm
 
 from pipelines.stage import CORPUS, INDEX, run
-from textbook.corpus.shards import corpus_hash, corpus_size, read_sentences
+from textbook.corpus.shards import corpus_hash, corpus_size, read_shards
 from textbook.params import Params
-from textbook.retrieval.bm25 import build_index
+from textbook.retrieval.engines import build_index
 
 
 def index(params: Params) -> None:
-    """Build the index of the chosen engine."""
-    settings = params.index
-    sentences = chain.from_iterable(read_sentences(CORPUS))
-    progress = tqdm(sentences, total=corpus_size(CORPUS), desc="index", unit="sentence")
-    build_index(progress, INDEX / settings.engine, k1=settings.k1, b=settings.b, corpus_sha256=corpus_hash(CORPUS))
+    """Build the index with the chosen engine."""
+    with tqdm(total=corpus_size(CORPUS), desc="index", unit="sentence") as progress:
+        shards = (counted(shard, progress) for shard in read_shards(CORPUS))
+        build_index(shards, INDEX / params.index.engine, params.index, corpus_hash(CORPUS))
+
+
+def counted(sentences: Iterable[str], progress: "tqdm[Any]") -> Iterator[str]:
+    """The sentences, each counted as it passes."""
+    for sentence in sentences:
+        yield sentence
+        progress.update()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """Stages `contextualized@t` and `general@t`: a textbook for one task, checked."""
 
+from math import ceil
 from typing import Any
 
 from pipelines.stage import CORPUS, EXPECTATIONS, INDEX, TASKS, TEXTBOOKS, VALIDATION, run
 from textbook.corpus.shards import corpus_hash, corpus_size
 from textbook.files import write_aside, write_json
 from textbook.params import Params
-from textbook.retrieval.bm25 import open_index
+from textbook.retrieval.engines import open_index
 from textbook.tasks.prepare import read_split, sentences
 from textbook.textbooks.book import write_book
+from textbook.textbooks.budget import fit_budget
 from textbook.textbooks.contextualized import retrieve
 from textbook.textbooks.general import sample
 from textbook.textbooks.leaks import LeakFilter
@@ -28,10 +30,12 @@ def textbook(params: Params, kind: str, task: str) -> None:
         anchors = sentences(read_split(TASKS / task, "train"))
         index = open_index(INDEX / params.index.engine, corpus_hash(CORPUS))
         merged = retrieve(index, anchors, k=settings.k, phrases=settings.phrases)
-        ids = merged.order()
+        k = fit_budget(merged, settings.budget, CORPUS) if settings.budget else settings.k
+        ids = merged.order(k)
+        ids = ids[: ceil(len(ids) * settings.top_percent / 100)]
         ranking = {"rank": merged.rank[ids], "score": merged.score[ids]}
-        context |= {"ranked": True, "k": settings.k}
-        counts = {"anchors": len(anchors), "hits": merged.hits, "duplicates": merged.hits - len(ids)}
+        context |= {"ranked": True, "k": k}
+        counts = {"anchors": len(anchors), "k": k, "hits": merged.hits, "distinct_hits": len(merged.order())}
         counts |= {"anchors_without_keywords": merged.without_keywords, "anchors_without_hits": merged.without_hits}
     else:
         ids = sample(corpus_size(CORPUS), params.textbooks.general.sentences, params.textbooks.general.seed)

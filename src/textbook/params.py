@@ -117,19 +117,31 @@ class Task(Section):
 class Index(Section):
     """The BM25 index over the corpus. The paper's retrieval uses Elasticsearch's defaults: k1 1.2 and b 0.75."""
 
-    engine: Literal["bm25s"]
-    """Which engine builds and searches it."""
+    engine: Literal["bm25s", "whoosh"]
+    """`bm25s` is fast; `whoosh`, in pure Python, is updated in place and needs no numba."""
     k1: Annotated[float, Field(ge=0)]
     """BM25's saturation of term frequency."""
     b: Share
     """BM25's length normalisation."""
 
 
+class Budget(Section):
+    """A size that a textbook may have."""
+
+    unit: Literal["sentences", "bytes"]
+    size: PositiveInt
+    """How many sentences, or bytes of UTF-8 with a newline after each sentence."""
+
+
 class Contextualized(Section):
     """The contextualized textbook: for every task sentence the most relevant sentences of the corpus."""
 
     k: PositiveInt
-    """Sentences retrieved for each anchor."""
+    """Sentences retrieved for each anchor; with a budget, the most that are."""
+    budget: Budget | None
+    """Size of the textbook, from which k follows; null: k as it is."""
+    top_percent: Annotated[float, Field(gt=0, le=100)]
+    """Keep so much of it, the most relevant first (Figure 2 of the paper)."""
     phrases: PositiveInt
     """How many of an anchor's best RAKE phrases make its query."""
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textbook.retrieval.bm25 import Bm25Index, build_index, open_index, search
+from textbook.params import Index as Settings
+from textbook.retrieval.engines import build_index, open_index
+from textbook.retrieval.hits import Index
 from textbook.retrieval.rake import query
 from textbook.textbooks import contextualized
 from textbook.textbooks.contextualized import UNSEEN, Merged, retrieve
@@ -23,16 +25,16 @@ corpora = st.lists(some_text, min_size=1, max_size=25)
 anchor_lists = st.lists(st.one_of(some_text, st.sampled_from(["unheard words", "It is.", "..."])), max_size=12)
 
 
-def make_index(folder: Path, corpus: list[str]) -> Bm25Index:
-    build_index(corpus, folder / "index", k1=1.2, b=0.75, corpus_sha256="hash")
+def make_index(folder: Path, corpus: list[str]) -> Index:
+    build_index([corpus], folder / "index", Settings(engine="bm25s", k1=1.2, b=0.75), "hash")
     return open_index(folder / "index", "hash")
 
 
-def union(index: Bm25Index, anchors: list[str], k: int) -> Best:
+def union(index: Index, anchors: list[str], k: int) -> Best:
     """What the anchors retrieve one by one: the best rank of each sentence, and the highest score at it."""
     best: Best = {}
     for anchor in anchors:
-        hits = search(index, [query(anchor, PHRASES)[0]], k)
+        hits = index.search([query(anchor, PHRASES)[0]], k)
         for place in range(hits.counts[0]):
             number, found = int(hits.ids[0, place]), (place + 1, float(hits.scores[0, place]))
             rank, score = best.get(number, found)
@@ -89,12 +91,12 @@ CORPUS = ["A thin plot", "Paris in spring", "it is what it is", "A plot in Paris
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Bm25Index:
+def index(tmp_path: Path) -> Index:
     return make_index(tmp_path, CORPUS)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
-def test_batches_of_anchors_change_nothing(index: Bm25Index, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_anchors_change_nothing(index: Index, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     anchors = ["The plot in spring", "Paris", "A zebra", "The plot", "It is.", "nothing known"]
     whole = retrieve(index, anchors, k=3, phrases=PHRASES)
     monkeypatch.setattr(contextualized, "ANCHOR_BATCH", batch)
@@ -121,13 +123,13 @@ def test_a_better_rank_wins_over_a_higher_score_whenever_it_is_found(
         assert as_best(retrieve(index, some, k=3, phrases=PHRASES))[1] == first
 
 
-def test_hits_and_anchors_that_found_nothing_are_counted(index: Bm25Index) -> None:
+def test_hits_and_anchors_that_found_nothing_are_counted(index: Index) -> None:
     merged = retrieve(index, ["plot", "It is what it is.", "unheard", "..."], k=5, phrases=PHRASES)
     assert merged.hits == 2 + 1  # two sentences with `plot`, one for the anchor that fell back to its plain words
     assert merged.without_keywords == 2
     assert merged.without_hits == 2
 
 
-def test_the_progress_is_shown(index: Bm25Index, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_progress_is_shown(index: Index, capsys: pytest.CaptureFixture[str]) -> None:
     retrieve(index, ["plot"] * 7, k=1, phrases=PHRASES)
     assert re.search(r"retrieve: 100%.* 7/7 ", capsys.readouterr().err)

@@ -35,7 +35,9 @@ def test_it_learns_what_the_labels_depend_on(tiny_teacher, reviews, tmp_path):
     train, validation, pad_id = reviews
     model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
     log = log_to_file(tmp_path / "history.jsonl")
-    accuracy = finetune(model, train, validation, settings(epochs=10), pad_id=pad_id, device=best_device(), name="t", log=log)
+    accuracy = finetune(
+        model, train, validation, settings(epochs=10), pad_id=pad_id, device=best_device(), name="t", log=log
+    )
     assert accuracy > 0.9
     history = read_history(tmp_path / "history.jsonl")
     assert [line["step"] for line in history] == list(range(1, 11))

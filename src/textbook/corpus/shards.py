@@ -112,3 +112,10 @@ def take_sentences(folder: Path, ids: NDArray[np.int64]) -> pa.Table:
         parts.append(pq.read_table(path, columns=["sentence", "source"]).take(mine))
         start += rows
     return pa.concat_tables(parts).take(np.argsort(position))
+
+
+def read_shards(folder: Path) -> Iterator[Iterator[str]]:
+    """The sentences of each shard, in the order of their ids; a batch of a shard is in memory at a time."""
+    for path in shard_paths(folder):
+        batches = pq.ParquetFile(path).iter_batches(columns=["sentence"])
+        yield (sentence for batch in batches for sentence in batch.column(0).to_pylist())

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from textbook.retrieval.bm25 import Bm25Index, search
+from textbook.retrieval.hits import Index
 from textbook.retrieval.rake import query
 
 UNSEEN = np.iinfo(np.int32).max
@@ -20,25 +20,26 @@ ANCHOR_BATCH = 1024
 
 @dataclass(frozen=True)
 class Merged:
-    """What all anchors together retrieved.
+    """What all anchors together retrieved, `k` sentences each.
 
     Shapes: `rank` and `score` [sentences of the corpus]; `rank` is the best over the anchors (1 is the first), `UNSEEN`
     where no anchor retrieved the sentence; `score` is the highest at that rank.
     """
 
+    k: int
     rank: NDArray[np.int32]
     score: NDArray[np.float32]
     hits: int
     without_keywords: int
     without_hits: int
 
-    def order(self) -> NDArray[np.int64]:
-        """Ids of the retrieved sentences by best rank, then score, then id: a prefix is the more relevant part."""
-        ids = np.flatnonzero(self.rank != UNSEEN)
+    def order(self, k: int | None = None) -> NDArray[np.int64]:
+        """Ids of the sentences of rank k or better, by rank, score and id: a prefix is the more relevant part."""
+        ids = np.flatnonzero(self.rank <= (k or self.k))
         return ids[np.lexsort((ids, -self.score[ids], self.rank[ids]))]
 
 
-def retrieve(index: Bm25Index, anchors: Sequence[str], *, k: int, phrases: int) -> Merged:
+def retrieve(index: Index, anchors: Sequence[str], *, k: int, phrases: int) -> Merged:
     """Search the top k sentences of every anchor and merge them."""
     rank = np.full(index.sentences, UNSEEN, np.int32)
     score = np.zeros(index.sentences, np.float32)
@@ -46,7 +47,7 @@ def retrieve(index: Bm25Index, anchors: Sequence[str], *, k: int, phrases: int) 
     with tqdm(total=len(anchors), desc="retrieve", unit="anchor") as progress:
         for batch in _batches(anchors, ANCHOR_BATCH):
             queries = [query(anchor, phrases) for anchor in batch]
-            found = search(index, [tokens for tokens, _ in queries], k)
+            found = index.search([tokens for tokens, _ in queries], k)
             for place in range(found.ids.shape[1]):
                 has = found.counts > place
                 _merge(rank, score, place + 1, found.ids[has, place], found.scores[has, place])
@@ -54,11 +55,11 @@ def retrieve(index: Bm25Index, anchors: Sequence[str], *, k: int, phrases: int) 
             without_hits += int((found.counts == 0).sum())
             without_keywords += sum(fell_back for _, fell_back in queries)
             progress.update(len(batch))
-    return Merged(rank, score, hits, without_keywords, without_hits)
+    return Merged(k, rank, score, hits, without_keywords, without_hits)
 
 
 def _merge(
-    rank: NDArray[np.int32], score: NDArray[np.float32], place: int, ids: NDArray[np.int32], scores: NDArray[np.float32]
+    rank: NDArray[np.int32], score: NDArray[np.float32], place: int, ids: NDArray[np.int64], scores: NDArray[np.float32]
 ) -> None:
     """Note the hits of one place: a better rank wins, at the same rank the higher score."""
     better = rank[ids] > place

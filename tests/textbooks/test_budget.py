@@ -1,0 +1,57 @@
+"""k from a budget, against the sizes of the textbooks of all k."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textbook.corpus.shards import take_sentences, write_corpus
+from textbook.errors import UserError
+from textbook.params import Budget
+from textbook.textbooks.budget import fit_budget, sentence_bytes
+from textbook.textbooks.contextualized import UNSEEN, Merged
+
+TEXTS = [f"{'é' * (number % 7)} sentence number {number}" for number in range(40)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("budget")
+    pq.write_table(pa.table({"sentence": TEXTS}), folder / "texts.parquet")
+    (folder / "corpus").mkdir()
+    write_corpus({"texts": folder / "texts.parquet"}, folder / "corpus", shard_rows=15)
+    return folder / "corpus"
+
+
+def merged(ranks: list[int | None], k: int) -> Merged:
+    rank = np.array([UNSEEN if rank is None else rank for rank in ranks], np.int32)
+    return Merged(k, rank, np.ones(len(rank), np.float32), 0, 0, 0)
+
+
+def size(corpus: Path, ids: list[int], unit: str) -> int:
+    texts = take_sentences(corpus, np.array(ids, np.int64))["sentence"].to_pylist()
+    return len(texts) if unit == "sentences" else len("".join(f"{text}\n" for text in texts).encode())
+
+
+@given(
+    ranks=st.lists(st.one_of(st.none(), st.integers(1, 9)), min_size=40, max_size=40).filter(any),
+    unit=st.sampled_from(["sentences", "bytes"]),
+    budget=st.integers(1, 1500),
+)
+def test_k_is_the_largest_whose_textbook_fits(corpus: Path, ranks: list[int | None], unit: str, budget: int) -> None:
+    found = merged(ranks, k=9)
+    sizes = {k: size(corpus, found.order(k).tolist(), unit) for k in range(1, 10)}
+    fitting = [k for k in sizes if sizes[k] <= budget]
+    if fitting:
+        assert fit_budget(found, Budget(unit=unit, size=budget), corpus) == max(fitting)
+    else:
+        with pytest.raises(UserError, match=rf"size = {budget}: one sentence for each anchor has {sizes[1]} {unit}"):
+            fit_budget(found, Budget(unit=unit, size=budget), corpus)
+
+
+def test_the_bytes_are_those_of_a_text_file(corpus: Path) -> None:
+    assert sentence_bytes(corpus).tolist() == [len(f"{text}\n".encode()) for text in TEXTS]
