@@ -28,4 +28,4 @@ class LeakFilter:
 
 
 def _ngrams(tokens: Sequence[str], n: int) -> Iterable[tuple[str, ...]]:
-    return (tuple(tokens[start : start + n]) for start in range(len(tokens) - n + 1))
+    return zip(*(tokens[start:] for start in range(n)), strict=False)  # ends with the shortest: all whole n-grams

@@ -1,0 +1,1 @@
+"""One script per speed claim, each with its peers in the same run."""
