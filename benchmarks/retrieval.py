@@ -2,8 +2,8 @@
 
     python -m benchmarks.retrieval CORPUS TASK [--k 100] [--anchors 20000]
 
-CORPUS is a folder of sentence shards (`data/corpus`), TASK one of prepared splits (`data/tasks/<task>`). Prints a table and
-writes `benchmarks/results/retrieval.json`. Ratios are ours over theirs: 1 is as fast, 2 twice as fast.
+CORPUS is a folder of sentence shards (`data/corpus`), TASK one of prepared splits (`data/tasks/<task>`). Prints a table
+and writes `benchmarks/results/retrieval.json`. Ratios are ours over theirs: 1 is as fast, 2 twice as fast.
 """
 
 import argparse
@@ -58,7 +58,8 @@ def bench(corpus: Path, task: Path, k: int, anchor_count: int) -> dict[str, Any]
             merged = retrieve(ours, anchors, k=k, phrases=PHRASES)
             ids = merged.order()
             leaks = LeakFilter(evaluation, 8)
-            return write_book(corpus, ids, leaks, folder / "book.parquet", rank=merged.rank[ids], score=merged.score[ids])
+            ranking = {"rank": merged.rank[ids], "score": merged.score[ids]}
+            return write_book(corpus, ids, leaks, folder / "book.parquet", **ranking)
 
         textbook_seconds, counts = timed(textbook)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

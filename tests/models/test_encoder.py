@@ -2,18 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import (
-    BertConfig,
-    BertModel,
-    ElectraConfig,
-    ElectraModel,
-    GPT2Config,
-    GPT2Model,
-    RobertaConfig,
-    RobertaModel,
-    XLMRobertaConfig,
-    XLMRobertaModel,
-)
+from transformers import AutoConfig, AutoModel, BertConfig, BertModel, GPT2Config, GPT2Model
 
 from textbook.errors import UserError
 from textbook.models.encoder import QkvReader, check_relation_heads, load_encoder, load_tokenizer, resolve_layer
@@ -25,30 +14,51 @@ SHAPE = {
     "num_attention_heads": 4,
     "intermediate_size": 32,
     "max_position_embeddings": 40,
+    "pad_token_id": 1,
 }
-FAMILIES = [
-    (BertModel, BertConfig),
-    (RobertaModel, RobertaConfig),
-    (XLMRobertaModel, XLMRobertaConfig),
-    (ElectraModel, ElectraConfig),
-]
+SMALL_IDS = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+OTHER_SHAPES = {
+    "distilbert": {"vocab_size": 50, "dim": 16, "n_layers": 3, "n_heads": 4, "hidden_dim": 32, "pad_token_id": 1},
+    "modernbert": {**SHAPE, **SMALL_IDS},
+    # DeBERTa-v3: relative positions that go through the same projections
+    "deberta-v2": {**SHAPE, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "share_att_key": True},
+}
+FAMILIES = ["bert", "roberta", "xlm-roberta", "electra", "distilbert", "mpnet", "modernbert", "deberta-v2"]
 
 
-@pytest.mark.parametrize(("model_class", "config_class"), FAMILIES)
-@pytest.mark.parametrize("layer", [1, 2, 3])
-def test_reads_the_projections_of_the_hidden_states_below_the_layer(model_class, config_class, layer):
+def make_encoder(family):
     torch.manual_seed(0)
-    encoder = model_class(config_class(**SHAPE)).eval()
+    config = AutoConfig.for_model(family, **OTHER_SHAPES.get(family, SHAPE))
+    return AutoModel.from_config(config).eval()
+
+
+def project(encoder, family, layer, below):
+    """Queries, keys and values as the model's own layer computes them from the hidden states below it."""
+    if family == "distilbert":
+        attention = encoder.transformer.layer[layer - 1].attention
+        return tuple(part(below) for part in (attention.q_lin, attention.k_lin, attention.v_lin))
+    if family == "modernbert":
+        block = encoder.layers[layer - 1]
+        return block.attn.Wqkv(block.attn_norm(below)).chunk(3, dim=-1)
+    attention = encoder.encoder.layer[layer - 1].attention
+    if family == "mpnet":
+        return tuple(part(below) for part in (attention.attn.q, attention.attn.k, attention.attn.v))
+    ending = "_proj" if family == "deberta-v2" else ""
+    return tuple(getattr(attention.self, f"{name}{ending}")(below) for name in ("query", "key", "value"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_reads_the_projections_of_the_hidden_states_below_the_layer(family, layer):
+    encoder = make_encoder(family)
     ids = torch.randint(5, 50, (2, 7))
     mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
-    below = encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[layer - 1]
-    attention = encoder.encoder.layer[layer - 1].attention.self
-    expected = (attention.query(below), attention.key(below), attention.value(below))
-
-    found = QkvReader(encoder, layer)(ids, mask)
-
+    with torch.no_grad():
+        below = encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[layer - 1]
+        expected = project(encoder, family, layer, below)
+        found = QkvReader(encoder, layer)(ids, mask)
     for ours, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours, theirs)
+        torch.testing.assert_close(ours[mask == 1], theirs[mask == 1])
 
 
 def test_nothing_above_the_layer_runs():

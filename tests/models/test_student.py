@@ -1,10 +1,9 @@
 import pytest
 import torch
-from transformers import AutoModel, GPT2Config, RobertaConfig
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
-from textbook.errors import UserError
-from textbook.models.classifier import load_classifier, read_classifier
-from textbook.models.encoder import load_config
+from textbook.models.classifier import inputs_for, load_classifier, read_classifier
+from textbook.models.encoder import QkvReader, load_config, load_encoder
 from textbook.models.student import make_student
 from textbook.params import Student
 
@@ -26,16 +25,39 @@ def test_the_seed_decides_the_weights(tiny_teacher):
     assert not torch.equal(embeddings[0], embeddings[2])
 
 
-def test_a_roberta_teacher_gets_a_roberta_student_that_runs():
-    teacher = RobertaConfig(vocab_size=60, max_position_embeddings=34)
-    student = make_student(SHAPE, teacher, seed=0).eval()
-    ids = torch.randint(5, 60, (1, 32))
-    assert student(input_ids=ids).last_hidden_state.shape == (1, 32, 8)
+@pytest.mark.parametrize(
+    ("teacher", "kind"),
+    [
+        ("bert", "bert"),
+        ("roberta", "roberta"),
+        ("xlm-roberta", "xlm-roberta"),
+        ("electra", "electra"),
+        ("mpnet", "bert"),
+        ("distilbert", "bert"),
+        ("modernbert", "bert"),
+        ("deberta-v2", "bert"),
+    ],
+)
+def test_every_teacher_gets_a_student_that_can_be_loaded_and_read(teacher, kind, tmp_path):
+    special = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+    config = AutoConfig.for_model(teacher, vocab_size=60, pad_token_id=1, **special)
+    make_student(SHAPE, config, seed=0).save_pretrained(tmp_path)
+    student = load_encoder(tmp_path)
+    assert student.config.model_type == kind
+    ids = torch.randint(5, 60, (2, 32))
+    query, _, value = QkvReader(student, SHAPE.layers)(ids, torch.ones_like(ids))
+    assert query.shape == value.shape == (2, 32, SHAPE.hidden)
 
 
-def test_other_families_are_refused():
-    with pytest.raises(UserError, match="'gpt2': students can be made of bert, roberta"):
-        make_student(SHAPE, GPT2Config(), seed=0)
+@pytest.mark.parametrize("family", ["distilbert", "mpnet", "roberta"])
+def test_a_model_gets_the_inputs_that_it_knows(family):
+    shape = {"vocab_size": 60, "pad_token_id": 1, "num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2}
+    if family == "distilbert":
+        shape = {"vocab_size": 60, "pad_token_id": 1, "n_layers": 1, "dim": 16, "n_heads": 2, "hidden_dim": 16}
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **shape)).eval()
+    ids = torch.randint(5, 60, (2, 8))
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
+    assert model(**inputs_for(model, batch)).logits.shape == (2, 2)
 
 
 def test_a_classifier_names_its_labels(tiny_teacher, tmp_path):

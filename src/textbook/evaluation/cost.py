@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from textbook.models.classifier import inputs_for
+
 
 def count_parameters(model: nn.Module) -> int:
     """Parameters, embeddings included."""
@@ -33,11 +35,12 @@ def cpu_milliseconds(models: Mapping[str, nn.Module], inputs: Sequence[Mapping[s
     for model in models.values():
         model.cpu().eval()
         for batch in inputs[:3]:  # the first calls allocate
-            model(**batch)
+            model(**inputs_for(model, batch))
     times: dict[str, list[float]] = {name: [] for name in models}
     for batch in tqdm(inputs, desc="latency", unit="sentence"):
         for name, model in models.items():
+            mine = inputs_for(model, batch)
             start = time.perf_counter()
-            model(**batch)
+            model(**mine)
             times[name].append(1000 * (time.perf_counter() - start))
     return {name: median(values) for name, values in times.items()}

@@ -12,8 +12,15 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 
 from textbook.errors import UserError
 
-# The projections of one attention layer, as the families name them: BERT, RoBERTa, XLM-R, ELECTRA.
-_PROJECTIONS = ("query", "key", "value")
+SUPPORTED = "BERT, RoBERTa, XLM-R, ELECTRA, DistilBERT, MPNet, ModernBERT, DeBERTa-v2 and -v3"
+
+# The projections of an attention layer: `layer.3.attention.self.query` (BERT and its kin), `layer.3.attention.q_lin`
+# (DistilBERT), `layer.3.attention.attn.q` (MPNet), `layer.3.attention.self.query_proj` (DeBERTa), and all three in one,
+# `layers.3.attn.Wqkv` (ModernBERT).
+_PROJECTION = re.compile(
+    r"(?:^|\.)layers?\.(?P<layer>\d+)\.(?:attention|attn)\.(?:(?:self|attn)\.)?"
+    r"(?P<name>(?:query|key|value)(?:_proj)?|[qkv]_lin|[qkv]|Wqkv)$"
+)
 
 
 class _Captured(Exception):
@@ -42,29 +49,28 @@ class QkvReader:
         self._found.clear()
         with suppress(_Captured):
             self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        query, key, value = (self._found.pop(name) for name in _PROJECTIONS)
+        query, key, value = (self._found.pop(name) for name in "qkv")
         return query, key, value
 
     def _hook(self, name: str) -> Any:
         def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            self._found[name] = output
-            if len(self._found) == len(_PROJECTIONS):
+            # A fused projection, `qkv`, gives its three parts side by side.
+            self._found.update(zip(name, output.chunk(len(name), dim=-1), strict=True))
+            if len(self._found) == 3:
                 raise _Captured
 
         return keep
 
 
 def _projections(encoder: nn.Module, layer: int) -> Mapping[str, nn.Module]:
-    """The query, key and value projections of a layer, found by their names."""
-    pattern = re.compile(r"(?:^|\.)layer\.(\d+)\..*\.(query|key|value)$")
+    """The projections of a layer by what they give: `q`, `k` and `v`, or `qkv` where one module gives all three."""
     layers: dict[int, dict[str, nn.Module]] = {}
     for name, module in encoder.named_modules():
-        if match := pattern.search(name):
-            layers.setdefault(int(match[1]) + 1, {})[match[2]] = module
+        if match := _PROJECTION.search(name):
+            gives = "qkv" if match["name"] == "Wqkv" else match["name"][0]
+            layers.setdefault(int(match["layer"]) + 1, {})[gives] = module
     if not layers:
-        raise UserError(
-            f"{type(encoder).__name__}: unsupported encoder; supported are BERT, RoBERTa, XLM-R and ELECTRA"
-        )
+        raise UserError(f"{type(encoder).__name__}: unsupported encoder; supported are {SUPPORTED}")
     if layer not in layers:
         raise UserError(f"distill.teacher_layer = {layer}: must be from 1 to {max(layers)}")
     return layers[layer]

@@ -3,35 +3,36 @@
 from typing import Any
 
 import torch
-from transformers import AutoModel, PreTrainedModel
+from transformers import AutoModel, BertConfig, PreTrainedModel
 
-from textbook.errors import UserError
 from textbook.params import Student
 
-FAMILIES = ("bert", "roberta", "xlm-roberta", "electra")
+OWN_KIND = ("bert", "roberta", "xlm-roberta", "electra")
+LONGEST = 514  # positions of a student at the most; RoBERTa counts them from 2
 
 
 def make_student(shape: Student, teacher_config: Any, seed: int) -> PreTrainedModel:
-    """A randomly initialised encoder of the teacher's family and vocabulary.
+    """A randomly initialised encoder with the teacher's vocabulary.
 
-    Raises:
-        UserError: the teacher's family is none that we can build a student of.
+    It is of the teacher's own kind if that is BERT, RoBERTa, XLM-R or ELECTRA, else a BERT.
     """
-    if teacher_config.model_type not in FAMILIES:
-        raise UserError(f"teacher of type {teacher_config.model_type!r}: students can be made of {', '.join(FAMILIES)}")
-    config = type(teacher_config)(
+    kind = type(teacher_config) if teacher_config.model_type in OWN_KIND else BertConfig
+    config = kind(
         vocab_size=teacher_config.vocab_size,
-        max_position_embeddings=teacher_config.max_position_embeddings,
-        type_vocab_size=teacher_config.type_vocab_size,
+        max_position_embeddings=min(teacher_config.max_position_embeddings, LONGEST),
+        type_vocab_size=getattr(teacher_config, "type_vocab_size", 0) or 2,
         pad_token_id=teacher_config.pad_token_id,
         bos_token_id=getattr(teacher_config, "bos_token_id", None),
         eos_token_id=getattr(teacher_config, "eos_token_id", None),
-        layer_norm_eps=teacher_config.layer_norm_eps,
         hidden_size=shape.hidden,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         intermediate_size=shape.intermediate,
     )
+    if config.model_type == teacher_config.model_type:
+        config.layer_norm_eps = teacher_config.layer_norm_eps
+    if config.model_type == "electra":
+        config.embedding_size = shape.hidden
     torch.manual_seed(seed)
     student: PreTrainedModel = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
     return student

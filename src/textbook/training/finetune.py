@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
+from textbook.models.classifier import inputs_for
 from textbook.training.batches import epoch_batches
 from textbook.training.device import Device
 from textbook.training.log import Log, silent
@@ -71,7 +72,7 @@ def finetune(
                 batch = {key: part.to(device.kind) for key, part in collate(train.tokens, rows, pad_id).items()}
                 labels = torch.from_numpy(train.labels[rows]).to(device.kind)
                 with device.autocast():
-                    logits = model(**batch).logits
+                    logits = model(**inputs_for(model, batch)).logits
                 loss = F.cross_entropy(logits.float(), labels)
                 torch.autograd.backward(loss)
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -100,5 +101,5 @@ def predict(model: nn.Module, tokens: Tokens, *, pad_id: int, device: Device, ba
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
         inputs = {key: part.to(device.kind) for key, part in collate(tokens, rows, pad_id).items()}
-        classes[rows] = model(**inputs).logits.argmax(1).cpu().numpy()
+        classes[rows] = model(**inputs_for(model, inputs)).logits.argmax(1).cpu().numpy()
     return classes
