@@ -1,7 +1,13 @@
 import copy
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import textbook.training.distill as module
 from conftest import make_sentences
@@ -9,9 +15,11 @@ from textbook.errors import UserError
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Distill, Student
+from textbook.training.checkpoints import load_checkpoint
 from textbook.training.device import Device
 from textbook.training.distill import distill
 from textbook.training.log import silent
+from textbook.training.optimizer import make_optimizer
 from textbook.training.tokens import tokenize
 
 CPU = Device(torch.device("cpu"), bf16=False)
@@ -97,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, di
     whole, _ = run()
     with pytest.raises(Killed):
         run(log=die, checkpoints=tmp_path)
-    assert [path.stem for path in tmp_path.glob("*.safetensors")] == [f"{die_at - 1:08}"]
+    assert sorted(path.stem for path in tmp_path.glob("*.safetensors")) == [f"{die_at - n:08}" for n in (2, 1)]
     steps = []
     resumed, _ = run(log=lambda step, _: steps.append(step), checkpoints=tmp_path)
     assert min(steps) == die_at
@@ -105,9 +113,57 @@ def test_a_killed_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, di
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(run, tiny_teacher):
+@pytest.fixture
+def killed(run, tmp_path, monkeypatch):
+    """The folder with the checkpoints of steps 9 and 10 of a run."""
+    monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
+    run(steps=10, checkpoints=tmp_path)
+    return tmp_path
+
+
+def test_a_damaged_checkpoint_is_passed_over_with_a_warning(run, killed):
+    newest = killed / "00000010.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    seen = []
+    with pytest.warns(UserWarning, match=r"00000010.safetensors: damaged"):
+        run(steps=20, checkpoints=killed, log=lambda step, _: seen.append(step))
+    assert seen == [10, 20]
+
+
+def test_a_checkpoint_of_another_model_is_refused(tiny_teacher, killed):
+    other = make_student(Student(layers=2, hidden=8, heads=2, intermediate=8), load_config(tiny_teacher), seed=0)
+    with pytest.raises(UserError, match=r"00000010.safetensors: is a checkpoint of another model"):
+        load_checkpoint(killed, other, make_optimizer(other, 0.01))
+
+
+def test_sigterm_writes_a_checkpoint_and_leaves(run, tmp_path):
+    def terminate(step, _figures):
+        if step == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as left:
+        run(log=terminate, checkpoints=tmp_path)
+    assert left.value.code == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["00000020.safetensors"]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_saves_the_batch(run, tiny_teacher, tmp_path):
     teacher = load_encoder(tiny_teacher)
     with torch.no_grad():
         teacher.get_input_embeddings().weight.fill_(torch.nan)
-    with pytest.raises(UserError, match=r"the loss is nan at step 10; distill.lr = 0.005"):
-        run(teacher=teacher)
+    with pytest.raises(UserError, match=r"the loss of step 1 is nan; .*; its batch is in .*batch-1.safetensors"):
+        run(teacher=teacher, checkpoints=tmp_path)
+    assert load_file(tmp_path / "batch-1.safetensors")["input_ids"].shape[0] == 16
+
+
+def test_killed_at_twenty_random_moments_the_weights_are_the_same(tiny_teacher, tmp_path):
+    script = Path(__file__).with_name("killed_children.py")
+    for kills in (0, 20):
+        command = [sys.executable, script, tiny_teacher, tmp_path / str(kills), str(kills)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "20" / "killed").read_text() == "20"
+    whole, resumed = (load_file(tmp_path / kills / "student.safetensors") for kills in ("0", "20"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)

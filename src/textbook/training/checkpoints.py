@@ -1,19 +1,24 @@
-"""Checkpoints of a training run: whole or not there, in safetensors, the newest one kept."""
+"""Checkpoints of a training run: whole or not there, in safetensors, the newest kept."""
 
+import warnings
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from textbook.errors import UserError
 from textbook.files import remove, write_aside
 
+KEPT = 2  # one to go on from, and the one before it should that be damaged
+_NAMES = "[0-9]*.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: Optimizer) -> None:
-    """Save weights, optimizer moments and random state after `step` steps; older checkpoints go."""
+    """Save weights, optimizer moments and random state after `step` steps; all but the newest `KEPT` go."""
     tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": state[name].detach().cpu() for name in _MOMENTS}
@@ -21,33 +26,44 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: Optimi
     path = folder / f"{step:08}.safetensors"
     with write_aside(path) as aside:
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, aside)
-    for older in folder.glob("*.safetensors"):
-        if older != path:
-            remove(older)
+    for older in sorted(folder.glob(_NAMES))[:-KEPT]:
+        remove(older)
 
 
 def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer) -> int:
-    """Go on from the newest checkpoint, if there is one.
+    """Go on from the newest checkpoint, if there is one; a damaged one is passed over with a warning.
 
     Returns:
         The steps done so far: 0 without a checkpoint.
+
+    Raises:
+        UserError: the checkpoint is that of another model.
     """
-    found = sorted(folder.glob("*.safetensors"))
-    if not found:
-        return 0
-    step = int(found[-1].stem)
-    tensors = load_file(found[-1])
-    model.load_state_dict(_below(tensors, "model."))
+    for path in sorted(folder.glob(_NAMES), reverse=True):
+        try:
+            tensors = load_file(path)
+        except (SafetensorError, OSError) as error:
+            warnings.warn(f"{path}: damaged ({error}), going on from the checkpoint before it", stacklevel=2)
+            continue
+        try:
+            model.load_state_dict(_below(tensors, "model."))
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{path}: is a checkpoint of another model ({reason}); remove {folder}") from None
+        _restore(optimizer, _below(tensors, "optimizer."))
+        random = _below(tensors, "random.")
+        torch.set_rng_state(random["cpu"])
+        if "cuda" in random:
+            torch.cuda.set_rng_state(random["cuda"])
+        return int(path.stem)
+    return 0
+
+
+def _restore(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
     state = optimizer.state_dict()
-    moments = _below(tensors, "optimizer.")
     numbers = {int(name.split(".")[0]) for name in moments}
     state["state"] = {number: {name: moments[f"{number}.{name}"] for name in _MOMENTS} for number in numbers}
     optimizer.load_state_dict(state)
-    random = _below(tensors, "random.")
-    torch.set_rng_state(random["cpu"])
-    if "cuda" in random:
-        torch.cuda.set_rng_state(random["cuda"])
-    return step
 
 
 def _random_state() -> dict[str, Tensor]:

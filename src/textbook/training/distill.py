@@ -1,19 +1,22 @@
 """Distillation: the teacher's attention relations on a textbook become the student's."""
 
-import math
+import signal
 import time
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from textbook.errors import UserError
+from textbook.files import write_aside
 from textbook.models.encoder import QkvReader
 from textbook.params import Distill
 from textbook.training.batches import BatchStream
 from textbook.training.checkpoints import load_checkpoint, save_checkpoint
 from textbook.training.device import Device
+from textbook.training.interrupt import sigterm_as_event
 from textbook.training.log import Log, silent
 from textbook.training.optimizer import learning_rate, make_optimizer, set_rate
 from textbook.training.relations import relation_loss
@@ -49,7 +52,8 @@ def distill(
         checkpoints: a folder of this very run; it goes on from the newest one there.
 
     Raises:
-        UserError: the loss is no longer finite.
+        UserError: the loss is no longer finite; the batch is saved beside the checkpoints.
+        SystemExit: SIGTERM came; a checkpoint was written.
     """
     student.to(device.kind).train()
     teacher.to(device.kind, device.dtype).eval()
@@ -61,7 +65,8 @@ def distill(
     last_log = last_checkpoint = time.monotonic()
     losses: list[Tensor] = []
     seen = 0
-    with tqdm(total=settings.steps, initial=done, desc="distill", unit="step") as progress:
+    bar = tqdm(total=settings.steps, initial=done, desc="distill", unit="step")
+    with bar as progress, sigterm_as_event() as terminated:
         for step in range(done, settings.steps):
             batch = {name: part.to(device.kind) for name, part in collate(tokens, stream.rows(step), pad_id).items()}
             ids, mask = batch["input_ids"], batch["attention_mask"]
@@ -81,16 +86,32 @@ def distill(
             progress.update()
             last = step + 1 == settings.steps
             if last or (step + 1) % LOG_EVERY == 0:
-                mean = float(torch.stack(losses).mean())
-                if not math.isfinite(mean):
+                if bad := [place for place, one in enumerate(losses) if not torch.isfinite(one)]:
+                    first = step + 1 - len(losses) + bad[0]
+                    saved = _save_batch(collate(tokens, stream.rows(first), pad_id), first + 1, checkpoints)
                     raise UserError(
-                        f"distill: the loss is {mean} at step {step + 1}; distill.lr = {settings.lr}: try less"
+                        f"distill: the loss of step {first + 1} is {losses[bad[0]].item()}; a smaller distill.lr than"
+                        f" {settings.lr} may help{saved}"
                     )
+                mean = float(torch.stack(losses).mean())
                 now = time.monotonic()
                 speed = seen / (now - last_log)
                 log(step + 1, {"loss": mean, "lr": rate, "gradient_norm": float(norm), "tokens_per_second": speed})
                 progress.set_postfix_str(f"loss {mean:.3f}, {speed:,.0f} tokens/s")
                 last_log, losses, seen = now, [], 0
-            if checkpoints and (last or time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS):
+            due = last or terminated.is_set() or time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS
+            if checkpoints and due:
                 save_checkpoint(checkpoints, step + 1, student, optimizer)
                 last_checkpoint = time.monotonic()
+            if terminated.is_set():
+                raise SystemExit(128 + signal.SIGTERM)
+
+
+def _save_batch(batch: dict[str, Tensor], step: int, folder: Path | None) -> str:
+    """Save a batch that went wrong, if there is a folder, and say where."""
+    if folder is None:
+        return ""
+    path = folder / f"batch-{step}.safetensors"
+    with write_aside(path) as aside:
+        save_file(batch, aside)
+    return f"; its batch is in {path}"
