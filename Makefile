@@ -13,10 +13,10 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test check ui pull report lock clean
+.PHONY: help setup quickstart test check ui pull report bench bench-retrieval bench-distill lock clean
 
 help: ## Show this text
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Make .venv with locked versions (quickstart and test do it if needed)
 
@@ -53,6 +53,14 @@ pull: setup ## Fetch a registered model as a Hugging Face folder: make pull TASK
 report: setup ## Bring reports/report.html up to date
 	@dvc repro report
 	@python -m pipelines.summary
+
+bench: bench-retrieval bench-distill ## Measure the speed tables again (after quickstart)
+
+bench-retrieval: setup ## Corpus to textbook, beside bare bm25s and Whoosh
+	@python -m benchmarks.retrieval
+
+bench-distill: setup ## The distillation loop, beside the plain one (on a GPU in the paper's setting)
+	@python -m benchmarks.distill
 
 lock: setup ## Pin the newest versions that pyproject.toml allows (needs pip-tools, installed aside)
 	@python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
