@@ -70,6 +70,5 @@ lock: setup ## Pin the newest versions that pyproject.toml allows (needs pip-too
 	@{ echo "# Exact versions and hashes of everything but torch, which the Makefile installs. Made by 'make lock'."; \
 		sed '/^# WARNING/,$$d;/^# The following packages/,$$d' $(VENV)/lock.txt; } > requirements.lock
 
-clean: ## Remove what the pipeline made (not .venv, not DVC's cache)
-	@rm -rf .cache
-	@dvc gc --workspace --force --quiet 2>/dev/null || true
+clean: ## Remove what the pipeline made; DVC's cache stays, so `dvc repro` brings it back at once
+	@git clean -fdxq data reports .cache
