@@ -31,7 +31,7 @@ def textbook(params: Params, kind: str, task: str) -> None:
         ids = merged.order()
         ranking = {"rank": merged.rank[ids], "score": merged.score[ids]}
         context |= {"ranked": True, "k": settings.k}
-        counts = {"anchors": len(anchors), "hits": merged.hits, "duplicates": merged.hits - len(ids)}
+        counts = {"k": settings.k, "anchors": len(anchors), "hits": merged.hits, "duplicates": merged.hits - len(ids)}
         counts |= {"anchors_without_keywords": merged.without_keywords, "anchors_without_hits": merged.without_hits}
     else:
         ids = sample(corpus_size(CORPUS), params.textbooks.general.sentences, params.textbooks.general.seed)
