@@ -42,17 +42,19 @@ def dots(panels: Mapping[str, Sequence[tuple[str, float, float | None]]], x_labe
         )
         for axes, (title, lines) in zip(grid[:, 0], panels.items(), strict=True):
             labels, ours, papers = zip(*lines, strict=True)
-            places = range(len(lines))
-            axes.scatter(ours, places, color=ACCENT, zorder=3, label="ours")
-            for place, value in zip(places, ours, strict=True):
-                axes.annotate(
-                    f"{value:.1f}", (value, place), (8, 0), textcoords="offset points", va="center", color=ACCENT
-                )
-            if any(value is not None for value in papers):
-                known = [(value, place) for place, value in enumerate(papers) if value is not None]
-                axes.scatter(*zip(*known, strict=True), facecolor="none", edgecolor=INK, zorder=2, label="the paper")
-                axes.legend(frameon=False, labelcolor=INK, loc="lower right")
-            axes.set_yticks(places, labels)
+            for name, values, color, face, shift in (
+                ("ours", ours, ACCENT, ACCENT, 1.02),
+                ("the paper", papers, INK, "none", 1.13),
+            ):
+                known = [(value, place) for place, value in enumerate(values) if value is not None]
+                if known:
+                    axes.scatter(*zip(*known, strict=True), facecolor=face, edgecolor=color, label=name)
+                for value, place in known:  # in a column of its own, where no dot is in the way
+                    axes.text(
+                        shift, place, f"{value:.1f}", transform=axes.get_yaxis_transform(), va="center", color=color
+                    )
+            axes.legend(frameon=False, labelcolor=INK, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
+            axes.set_yticks(range(len(lines)), labels)
             axes.invert_yaxis()  # the first line on top
             axes.set_xlim(0, 105)
             axes.set_title(title, color=INK, loc="left", fontsize="medium")
