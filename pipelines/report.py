@@ -1,10 +1,10 @@
 """Stage `report`: the figures of all tasks, as JSON for `dvc metrics` and as an HTML page."""
 
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
-from textbook.files import read_json, write_json
+from textbook.files import read_csv, read_json, write_json
 from textbook.params import Params
 from textbook.reporting.curves import curve
-from textbook.reporting.page import TaskSection, write_page
+from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.table import comparison
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
@@ -16,7 +16,8 @@ def report(params: Params) -> None:
     """Write `reports/metrics.json` and `reports/report.html`."""
     metrics = {task: read_json(EVALUATION / f"{task}.json") for task in params.tasks}
     write_json(REPORTS / "metrics.json", metrics)
-    write_page([_section(params, task, metrics[task]) for task in params.tasks], REPORTS / "report.html")
+    sections = [_section(params, task, metrics[task]) for task in params.tasks]
+    write_page(sections, _analysis(), REPORTS / "report.html")
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
@@ -42,6 +43,18 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
             "Adaptation: validation accuracy, first seed": curve(epochs, "epoch", "accuracy, %"),
         },
         registered=read_json(REGISTRY / f"{task}.json"),
+    )
+
+
+def _analysis() -> AnalysisSection:
+    figure = (REPORTS / "figure3.svg").read_text(encoding="utf-8")
+    return AnalysisSection(
+        figures={"Relevance (the paper's Figure 3): the share of its 5,000 most frequent words in common": figure},
+        tables={
+            "Size (Table 1); text bytes are those of plain text, a sentence a line": read_csv(REPORTS / "table1.csv"),
+            "Diversity (Table 3): distinct words and pairs of words, in percent of all, in random sentences with "
+            "as many words as the smallest corpus has": read_csv(REPORTS / "table3.csv"),
+        },
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textbook.files import PARTIAL, hash_folder, read_json, remove, sha256, write_aside, write_json
+from textbook.files import PARTIAL, hash_folder, read_csv, read_json, remove, sha256, write_aside, write_csv, write_json
 
 
 def names(folder: Path) -> list[str]:
@@ -105,6 +105,12 @@ def test_folders_with_the_same_files_have_the_same_hash(tmp_path: Path) -> None:
 )
 def test_any_change_changes_the_hash_of_a_folder(tmp_path: Path, other: dict[str, str]) -> None:
     assert hash_folder(write_tree(tmp_path / "a", TREE)) != hash_folder(write_tree(tmp_path / "b", other))
+
+
+def test_csv_comes_back_as_lines_of_text(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [{"name": 'ä, "b"', "k": None}, {"name": "c\nd", "k": 1.5}])
+    assert read_csv(tmp_path / "a.csv") == [["name", "k"], ['ä, "b"', ""], ["c\nd", "1.5"]]
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"name,k\n")
 
 
 def test_json_is_readable_and_comes_back(tmp_path: Path) -> None:

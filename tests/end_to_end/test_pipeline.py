@@ -35,6 +35,7 @@ ALL_STAGES = {
     "adapt@films",
     "evaluate@films",
     "register@films",
+    "analysis",
     "report",
 }
 
@@ -161,6 +162,25 @@ def test_the_metrics_of_all_three_models_are_there(finished):
     assert "make pull TASK=films" in printed
 
 
+def test_the_analysis_has_a_row_for_every_textbook_that_was_made(finished):
+    reports = finished.folder / "reports"
+    sizes, diversity, overlaps = (
+        list(csv.DictReader((reports / f"{name}.csv").open(newline=""))) for name in ("table1", "table3", "figure3")
+    )
+    assert [(row["corpus"], row["k"]) for row in sizes] == [("task", ""), ("contextualized", "5"), ("general", "")]
+    assert [row["cases"] for row in sizes][::2] == ["200", "200"]
+    assert [row["corpus"] for row in diversity] == ["task", "contextualized", "general"]
+    assert {row["top_percent"] for row in overlaps if row["corpus"] == "contextualized"} == {
+        "20",
+        "40",
+        "60",
+        "80",
+        "100",
+    }
+    assert {row["overlap"] for row in overlaps if row["corpus"] == row["against"]} == {"100.0"}
+    assert (reports / "figure3.svg").read_text() in (reports / "report.html").read_text()
+
+
 def test_every_door_left_a_report(finished):
     names = {path.name for path in (finished.folder / "reports" / "validation").iterdir()}
     books = {f"textbook-films-{kind}.html" for kind in ("contextualized", "general")}
@@ -229,6 +249,6 @@ def test_a_missing_column_is_one_line_and_leaves_nothing_behind(finished):
 def test_another_k_reruns_retrieval_and_what_follows_only(finished):
     assert finished.repro() <= {"params", "task@films"}  # what the two mistakes above left to do again
     finished.change(textbooks__contextualized__k=3)
-    after = {"distill@films", "adapt@films", "evaluate@films", "register@films", "report"}
+    after = {"analysis", "distill@films", "adapt@films", "evaluate@films", "register@films", "report"}
     assert finished.repro() == {"params", "contextualized@films", *after}
     assert finished.json("data/registry/films.json")["version"] == "2"

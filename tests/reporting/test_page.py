@@ -1,5 +1,5 @@
 from textbook.reporting.curves import curve
-from textbook.reporting.page import TaskSection, write_page
+from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.table import comparison
 
 FIGURES = {
@@ -48,15 +48,24 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         curves={"loss": curve({"loss": [(1, 0.9), (2, 0.5)]}, "step", "loss")},
         registered={"run_id": "abc"},
     )
-    write_page([section], tmp_path / "report.html")
+    analysis = AnalysisSection(
+        tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]},
+        figures={"Relevance": curve({"a": [(1, 2)]}, "x", "y")},
+    )
+    write_page([section], analysis, tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
-    for expected in ("81.4 ± 0.3", "+5.3 points", "1,234", "<svg", "abc", "&lt;script&gt;"):
+    for expected in (
+        "81.4 ± 0.3",
+        "+5.3 points",
+        "1,234",
+        "<svg",
+        "abc",
+        "7,654,321",
+        "<th>text bytes</th>",
+        "&lt;script&gt;",
+    ):
         assert expected in html
     assert "<script" not in html
+    assert html.count("<svg") == 2
     for outside in ("src=", "<link", "@import"):
         assert outside not in html
-
-
-def test_a_curve_is_the_same_every_time():
-    points = {"a": [(1, 2.0), (2, 1.0)], "b": [(1, 3.0), (2, 2.0)]}
-    assert curve(points, "x", "y") == curve(points, "x", "y")

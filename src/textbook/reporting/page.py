@@ -24,9 +24,18 @@ class TaskSection:
     registered: dict[str, str]
 
 
-def write_page(sections: Sequence[TaskSection], path: Path) -> None:
+@dataclass(frozen=True)
+class AnalysisSection:
+    """What the textbooks are made of: tables (header first) and SVG elements, by caption."""
+
+    tables: dict[str, list[list[str]]]
+    figures: dict[str, str]
+
+
+def write_page(sections: Sequence[TaskSection], analysis: AnalysisSection, path: Path) -> None:
     """Write the page, whole or not at all."""
-    html = Environment(autoescape=True, trim_blocks=True).from_string(_PAGE).render(sections=sections, columns=COLUMNS)
+    page = Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
+    html = page.render(sections=sections, analysis=analysis, columns=COLUMNS)
     with write_aside(path) as aside:
         aside.write_text(html, encoding="utf-8")
 
@@ -40,7 +49,8 @@ body { max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
 h1 { margin-bottom: 0 } h2 { margin-top: 2.5rem; border-bottom: 1px solid #8886 }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { padding: .4rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #8884 }
-th:first-child, td:first-child { text-align: left } tr:last-child td { font-weight: 600 }
+th:first-child, td:first-child { text-align: left } .models tr:last-child td { font-weight: 600 }
+caption { text-align: left; font-size: .9rem; opacity: .75; margin-top: 1.5rem }
 figure { margin: 1.5rem 0 } figcaption { font-size: .9rem; opacity: .75 } svg { width: 100%; height: auto }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem }
 dt { opacity: .75 } dd { margin: 0; overflow-wrap: anywhere }
@@ -53,7 +63,7 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 <p>The distilled student against the same student trained on the labels alone:
 <strong>{{ '%+.1f' | format(section.gain) }} points</strong>
 (validation accuracy in percent, mean and standard deviation over seeds).</p>
-<div class="scroll"><table><tr>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
+<div class="scroll"><table class="models"><tr>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
 {% for row in section.rows %}
 <tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
@@ -73,6 +83,18 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 {% endfor %}
 <h3>Where it came from</h3>
 <dl>{% for name, value in section.registered.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
+{% endfor %}
+<h2>What the textbooks are made of</h2>
+{% for caption, svg in analysis.figures.items() %}
+<figure>{{ svg | safe }}<figcaption>{{ caption }}</figcaption></figure>
+{% endfor %}
+{% for caption, rows in analysis.tables.items() %}
+<div class="scroll"><table><caption>{{ caption }}</caption>
+<tr>{% for cell in rows[0] %}<th>{{ cell.replace('_', ' ') }}</th>{% endfor %}</tr>
+{% for row in rows[1:] %}
+<tr>{% for cell in row %}<td>{{ '{:,}'.format(cell | int) if cell.isdecimal() else cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</table></div>
 {% endfor %}
 </html>
 """

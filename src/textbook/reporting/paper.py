@@ -1,0 +1,30 @@
+"""The figures of the paper (Liu et al., EMNLP 2022: Table 1, Table 3 and Figure 3), to stand beside ours.
+
+The files in `paper/` have its tasks and corpora by the names that they have in `params.yaml`: TaskDA is `augmented`, CC
+`contextualized`, CC-top-p % has p as its `top_percent`, and WikiBook is `general`. Sizes are those of plain text.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+KEYS = {
+    "table1": ("task", "corpus"),
+    "table3": ("task", "matched_to", "corpus"),
+    "figure3": ("task", "corpus", "top_percent", "against"),
+}
+
+
+def beside_paper(table: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a table (one of `KEYS`), each with the paper's figures in columns `paper_…`, empty if it has none."""
+    keys = KEYS[table]
+    with (Path(__file__).parent / "paper" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        figures = [name for name in reader.fieldnames or [] if name not in keys]
+        known = {tuple(row[key] for key in keys): row for row in reader}
+    found = [known.get(tuple("" if row[key] is None else str(row[key]) for key in keys), {}) for row in rows]
+    return [
+        {**row, **{f"paper_{name}": paper.get(name, "") for name in figures}}
+        for row, paper in zip(rows, found, strict=True)
+    ]
