@@ -37,11 +37,16 @@ class QkvReader:
         for name, module in _projections(encoder, layer).items():
             module.register_forward_hook(self._hook(name))
 
-    def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, each [batch, seq, hidden], for token ids and mask [batch, seq]."""
+    def __call__(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each [batch, seq, hidden], for token ids, mask and segments [batch, seq].
+
+        Without segments all tokens are of the first sentence.
+        """
         self._found.clear()
         with suppress(_Captured):
-            self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+            self.encoder(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
         query, key, value = (self._found.pop(name) for name in _PROJECTIONS)
         return query, key, value
 
