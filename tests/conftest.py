@@ -122,11 +122,13 @@ def train_masked_lm(folder: Path, family: str) -> None:
         trained.save_model(str(folder))
         names = {name: str(folder / file) for name, file in (("vocab", "vocab.json"), ("merges", "merges.txt"))}
         RobertaTokenizerFast(**names).save_pretrained(folder)
-        config = RobertaConfig(vocab_size=trained.get_vocab_size(), max_position_embeddings=66, type_vocab_size=1, **shape)
+        config = RobertaConfig(
+            vocab_size=trained.get_vocab_size(), max_position_embeddings=66, type_vocab_size=1, **shape
+        )
         model = RobertaForMaskedLM(config)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for step in range(200):
+    for step in range(120):
         # The second segment is another sentence, so that the model learns what fits and not to copy.
         first, second = ([f" {text}" for text in make_meals(32, seed)] for seed in (2 * step, 2 * step + 1))
         batch = tokenizer(first, second, padding=True, return_tensors="pt")
@@ -143,5 +145,8 @@ def train_masked_lm(folder: Path, family: str) -> None:
 def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Hugging Face folder with a tiny masked language model, once with WordPiece and once with byte-level BPE."""
     folder: Path = tmp_path_factory.mktemp(request.param)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a model only waits for a second one
     train_masked_lm(folder, request.param)
+    torch.set_num_threads(threads)
     return folder

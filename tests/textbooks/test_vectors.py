@@ -94,7 +94,9 @@ def test_neighbours_are_those_of_brute_force_however_many_are_looked_up_together
     vectors = make({f"w{number}": [float(x) for x in row] for number, row in enumerate(rows)})
     expected = {}
     for word, row in zip(vectors.words, rows, strict=True):
-        similar = {other: sum(a * b for a, b in zip(row, rows[n], strict=True)) for n, other in enumerate(vectors.words)}
+        similar = {
+            other: sum(a * b for a, b in zip(row, rows[n], strict=True)) for n, other in enumerate(vectors.words)
+        }
         expected[word] = sorted((other for other in vectors.words if other != word), key=lambda w: -similar[w])[:k]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LOOKUPS", together)
