@@ -72,6 +72,16 @@ def test_bounded_memory_finds_the_same_frequent_words() -> None:
     assert measure(batches(texts, 50), [1000, 2000], top_words=20, distinct_words=100) == exact
 
 
+@given(st.lists(st.integers(0, 400), min_size=1), st.integers(4, 50))
+def test_no_more_words_are_kept_than_memory_is_bounded_by(numbers: list[int], bound: int) -> None:
+    texts = [f"w{number}" for number in numbers]
+    (extent,) = measure(batches(texts, 1), [len(texts)], distinct_words=bound)
+    assert len(extent.top) <= bound
+    assert extent.words == len(texts)
+    if len(set(numbers)) <= bound:
+        assert extent.top == set(texts)
+
+
 def test_fewer_rows_than_wanted_are_an_error() -> None:
     with pytest.raises(AssertionError, match="1 rows are fewer than 2"):
         measure(batches(["film"], 1), [2])
