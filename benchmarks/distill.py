@@ -189,7 +189,7 @@ def peak_flops(device: Device) -> float:
 
 def make_setting(book: Path, teacher: Path, device: Device) -> Setting:
     """The paper's setting on a GPU, the quickstart's elsewhere; the texts are those of the textbook in both."""
-    tokens = tokenize(load_tokenizer(teacher), read_book(book)[:SENTENCES], None, LENGTH)
+    tokens = tokenize(load_tokenizer(teacher), read_book(book)[0][:SENTENCES], None, LENGTH)
     config = load_config(teacher)
     small = Student(layers=3, hidden=192, heads=12, intermediate=768)
     found = Setting(config, config.num_hidden_layers, small, 24, 64, config.pad_token_id, tokens)

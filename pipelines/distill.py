@@ -58,7 +58,7 @@ def _tokens(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
     key = [sha256(book), sha256(tokenizer_folder / "tokenizer.json"), max_length]
     folder = CACHE / "tokens" / _digest(key)
     if not folder.is_dir():
-        save_tokens(tokenize(load_tokenizer(tokenizer_folder), read_book(book), None, max_length), folder)
+        save_tokens(tokenize(load_tokenizer(tokenizer_folder), *read_book(book), max_length), folder)
     return open_tokens(folder)
 
 

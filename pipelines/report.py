@@ -22,7 +22,8 @@ def report(params: Params) -> None:
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
     kind = params.distill.textbook
-    book = read_book(TEXTBOOKS / task / f"{kind}.parquet")
+    first, second = read_book(TEXTBOOKS / task / f"{kind}.parquet")
+    book = first if second is None else [f"{one} | {other}" for one, other in zip(first, second, strict=True)]
     history = read_history(MODELS / task / "distilled" / "history.jsonl")
     epochs = {
         name: [(line["step"], 100 * line["accuracy"]) for line in read_history(path)]

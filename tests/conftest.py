@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from tokenizers import ByteLevelBPETokenizer
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    BertTokenizerFast,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaForMaskedLM,
+    RobertaTokenizerFast,
+)
 
 COMMON = [
     "the",
@@ -70,4 +81,72 @@ def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
         initializer_range=0.3,  # an untrained teacher whose relations are not all alike
     )
     BertModel(config).save_pretrained(folder)
+    return folder
+
+
+MEALS = {
+    "animal": ["cat", "dog", "horse", "bird", "cow"],
+    "verb": ["likes", "wants", "sees", "finds", "takes"],
+    "taste": ["fresh", "warm", "sweet", "plain", "sour"],
+    "food": ["bread", "meat", "fish", "fruit", "cake"],
+}
+ENDINGS = ["ish", "y", "let"]  # of made-up words such as "catish", which no tokenizer has as one piece
+
+
+def make_meals(count: int, seed: int) -> list[str]:
+    """Random sentences on what an animal eats, in which the words of a kind can replace each other."""
+    chance = random.Random(seed)
+    frames = ("the {animal} {verb} {taste} {food}.", "the {animal} {verb} ({taste}) {food} very much.")
+    return [
+        chance.choice(frames).format(**{kind: chance.choice(words) for kind, words in MEALS.items()})
+        for _ in range(count)
+    ]
+
+
+def train_masked_lm(folder: Path, family: str) -> None:
+    """Write a tiny masked language model that knows which words of `MEALS` fit where; `bert` or `roberta`."""
+    kinds = [word for words in MEALS.values() for word in words]
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    torch.manual_seed(0)
+    if family == "bert":
+        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "(", ")", "the", "very", "much", *kinds]
+        (folder / "vocab.txt").write_text("\n".join([*pieces, *(f"##{ending}" for ending in ENDINGS)]))
+        BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+        config = BertConfig(vocab_size=len(pieces) + len(ENDINGS), max_position_embeddings=64, **shape)
+        model: PreTrainedModel = BertForMaskedLM(config)
+    else:
+        trained = ByteLevelBPETokenizer()
+        special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+        texts = [*make_meals(2_000, seed=1), *ENDINGS * 100]
+        trained.train_from_iterator(texts, vocab_size=500, special_tokens=special, show_progress=False)
+        trained.save_model(str(folder))
+        names = {name: str(folder / file) for name, file in (("vocab", "vocab.json"), ("merges", "merges.txt"))}
+        RobertaTokenizerFast(**names).save_pretrained(folder)
+        config = RobertaConfig(
+            vocab_size=trained.get_vocab_size(), max_position_embeddings=66, type_vocab_size=1, **shape
+        )
+        model = RobertaForMaskedLM(config)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for step in range(120):
+        # The second segment is another sentence, so that the model learns what fits and not to copy.
+        first, second = ([f" {text}" for text in make_meals(32, seed)] for seed in (2 * step, 2 * step + 1))
+        batch = tokenizer(first, second, padding=True, return_tensors="pt")
+        ids = batch["input_ids"]
+        chosen = (torch.rand(ids.shape) < 0.2) & (ids >= len(tokenizer.all_special_ids))
+        labels = ids.masked_fill(~chosen, -100)
+        model(**{**batch, "input_ids": ids.masked_fill(chosen, tokenizer.mask_token_id)}, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.save_pretrained(folder)
+
+
+@pytest.fixture(scope="session", params=["bert", "roberta"])
+def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face folder with a tiny masked language model, once with WordPiece and once with byte-level BPE."""
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a model only waits for a second one
+    train_masked_lm(folder, request.param)
+    torch.set_num_threads(threads)
     return folder

@@ -155,6 +155,24 @@ class General(Section):
     """Seed of the sample."""
 
 
+class Augmented(Section):
+    """The augmented textbook of a task (TaskDA): its sentences, or pairs, with words replaced."""
+
+    masked_lm: Name
+    """The asset with the masked language model that proposes words: a Hugging Face folder with safetensors."""
+    vectors: Name
+    """The asset with word vectors in GloVe's text format, for words that are not one piece of the masked LM's."""
+    variants: PositiveInt
+    """Variants of each sentence (paper: 30 for CoLA, MRPC, RTE, STS-B; 20 for SST-2, QNLI; 10 for MNLI, QQP)."""
+    probability: Share
+    """With which probability a word is replaced in a variant (paper: 0.4)."""
+    candidates: PositiveInt
+    """How many words are proposed for each (paper: 15)."""
+    batch: PositiveInt
+    """Masked words predicted together."""
+    seed: int
+
+
 class Textbooks(Section):
     """How each kind of textbook is made."""
 
@@ -162,6 +180,8 @@ class Textbooks(Section):
     """A corpus sentence that shares so many consecutive words with an evaluation sentence never enters a textbook."""
     contextualized: Contextualized
     general: General
+    augmented: dict[Name, Augmented]
+    """By task, for the tasks that shall have one; `{}` for none."""
 
 
 class Teacher(Section):
@@ -195,7 +215,7 @@ class Student(Section):
 class Distill(Section):
     """Distillation of the teacher's attention relations (MiniLMv2); paper: 400,000 steps of 256, 6e-4, warm-up 0.01."""
 
-    textbook: Literal["contextualized", "general"]
+    textbook: Literal["contextualized", "general", "augmented"]
     """The text on which the teacher teaches."""
     relation_heads: PositiveInt
     """Into how many heads queries, keys and values are split for their relations; divides both hidden sizes."""
@@ -336,6 +356,15 @@ def _contradictions(params: Params) -> list[str]:
     used = {f"corpus.sources.{name}.asset": source.asset for name, source in params.corpus.sources.items()}
     used |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
     used["teacher.asset"] = params.teacher.asset
+    augmented = params.textbooks.augmented
+    for name, book in augmented.items():
+        key = f"textbooks.augmented.{name}"
+        used |= {f"{key}.masked_lm": book.masked_lm, f"{key}.vectors": book.vectors}
+        if name not in params.tasks:
+            problems.append(f"{key}: must be one of the tasks {', '.join(sorted(params.tasks))}")
+    missing = sorted(set(params.tasks) - set(augmented))
+    if params.distill.textbook == "augmented" and missing:
+        problems.append(f"distill.textbook = 'augmented': needs textbooks.augmented.{missing[0]}")
     for name, task in params.tasks.items():
         if len(set(task.labels)) < len(task.labels):
             problems.append(f"tasks.{name}.labels = {task.labels}: must name each class once")

@@ -2,8 +2,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
-from textbook.models.classifier import inputs_for, load_classifier, read_classifier
-from textbook.models.encoder import QkvReader, load_config, load_encoder
+from textbook.models.classifier import load_classifier, read_classifier
+from textbook.models.encoder import QkvReader, inputs_for, load_config, load_encoder
 from textbook.models.student import make_student
 from textbook.params import Student
 

@@ -9,7 +9,7 @@ import pytest
 
 from textbook.corpus.shards import write_corpus
 from textbook.errors import UserError
-from textbook.textbooks.book import SCHEMA, read_book, write_book
+from textbook.textbooks.book import PAIR_SCHEMA, SCHEMA, read_book, write_book
 from textbook.textbooks.leaks import LeakFilter
 
 SENTENCES = ["zero", "one", "two is part of the evaluation", "three", "four", "five"]
@@ -46,7 +46,7 @@ def test_sentences_stand_in_the_given_order_with_rank_score_and_source(corpus: P
         {"sentence": "zero", "rank": 1, "score": 1.5, "source": "web"},
         {"sentence": "three", "rank": 2, "score": 3.5, "source": "book"},
     ]
-    assert read_book(target) == ["four", "zero", "three"]
+    assert read_book(target) == (["four", "zero", "three"], None)
 
 
 def test_a_book_that_was_not_searched_for_has_neither_rank_nor_score(corpus: Path, tmp_path: Path) -> None:
@@ -69,3 +69,9 @@ def test_a_book_without_a_sentence_is_refused(corpus: Path, tmp_path: Path, ids:
     with pytest.raises(UserError, match=r"^book\.parquet: no sentence of .*/corpus is left for this textbook$"):
         write_book(corpus, np.array(ids, np.int64), TWO, tmp_path / "book.parquet")
     assert not (tmp_path / "book.parquet").exists()
+
+
+def test_a_book_of_pairs_is_read_as_pairs(tmp_path: Path) -> None:
+    rows = [{"sentence": "a", "sentence2": "b", "rank": 0}, {"sentence": "c", "sentence2": "d", "rank": 1}]
+    pq.write_table(pa.Table.from_pylist(rows, PAIR_SCHEMA), tmp_path / "book.parquet")
+    assert read_book(tmp_path / "book.parquet") == (["a", "c"], ["b", "d"])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from textbook.models.classifier import inputs_for
+from textbook.models.encoder import inputs_for
 
 
 def count_parameters(model: nn.Module) -> int:

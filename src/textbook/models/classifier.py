@@ -1,11 +1,9 @@
 """Classifiers: an encoder and a head for the labels of one task."""
 
-from collections.abc import Mapping, Sequence
-from inspect import signature
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from textbook.errors import UserError
@@ -30,12 +28,6 @@ def load_classifier(folder: Path, labels: Sequence[str], seed: int) -> PreTraine
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: no classifier can be made of it: {str(error).splitlines()[0]}") from None
     return model
-
-
-def inputs_for(model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The part of a batch that a model takes: DistilBERT and MPNet know no `token_type_ids`."""
-    known = signature(model.forward).parameters
-    return {name: tensor for name, tensor in batch.items() if name in known}
 
 
 def read_classifier(folder: Path) -> PreTrainedModel:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,19 @@ class QkvReader:
         for name, module in _projections(encoder, layer).items():
             module.register_forward_hook(self._hook(name))
 
-    def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, each [batch, seq, hidden], for token ids and mask [batch, seq]."""
+    def __call__(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each [batch, seq, hidden], for token ids, mask and segments [batch, seq].
+
+        Without segments all tokens are of the first sentence.
+        """
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if token_type_ids is not None:
+            batch["token_type_ids"] = token_type_ids
         self._found.clear()
         with suppress(_Captured):
-            self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+            self.encoder(**inputs_for(self.encoder, batch))
         query, key, value = (self._found.pop(name) for name in "qkv")
         return query, key, value
 
@@ -74,6 +83,12 @@ def _projections(encoder: nn.Module, layer: int) -> Mapping[str, nn.Module]:
     if layer not in layers:
         raise UserError(f"distill.teacher_layer = {layer}: must be from 1 to {max(layers)}")
     return layers[layer]
+
+
+def inputs_for(model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The part of a batch that a model takes: DistilBERT and MPNet know no `token_type_ids`."""
+    known = signature(model.forward).parameters
+    return {name: tensor for name, tensor in batch.items() if name in known}
 
 
 def resolve_layer(layer: int | str, layers: int, model_type: str) -> int:

@@ -12,6 +12,7 @@ from textbook.errors import UserError
 from textbook.textbooks.leaks import LeakFilter
 
 SCHEMA = pa.schema([("sentence", pa.string()), ("rank", pa.int32()), ("score", pa.float32()), ("source", pa.string())])
+PAIR_SCHEMA = SCHEMA.insert(1, pa.field("sentence2", pa.string()))
 
 
 def write_book(
@@ -46,7 +47,8 @@ def write_book(
     return {"sentences": book.num_rows, "leaks": len(ids) - book.num_rows}
 
 
-def read_book(path: Path) -> list[str]:
-    """The sentences of a textbook, in order."""
-    sentences: list[str] = pq.read_table(path, columns=["sentence"])["sentence"].to_pylist()
-    return sentences
+def read_book(path: Path) -> tuple[list[str], list[str] | None]:
+    """The sentences of a textbook, in order; the second list is None unless it is one of pairs."""
+    columns = [name for name in ("sentence", "sentence2") if name in pq.read_schema(path).names]
+    first, *second = (column.to_pylist() for column in pq.read_table(path, columns=columns).columns)
+    return first, second[0] if second else None

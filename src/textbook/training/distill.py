@@ -69,11 +69,11 @@ def distill(
     with bar as progress, sigterm_as_event() as terminated:
         for step in range(done, settings.steps):
             batch = {name: part.to(device.kind) for name, part in collate(tokens, stream.rows(step), pad_id).items()}
-            ids, mask = batch["input_ids"], batch["attention_mask"]
+            mask = batch["attention_mask"]
             with torch.no_grad():
-                theirs = read_teacher(ids, mask)
+                theirs = read_teacher(**batch)
             with device.autocast():
-                ours = read_student(ids, mask)
+                ours = read_student(**batch)
             loss = relation_loss(theirs, ours, mask, settings.relation_heads)
             torch.autograd.backward(loss)
             norm = nn.utils.clip_grad_norm_(student.parameters(), 1.0)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from textbook.models.classifier import inputs_for
+from textbook.models.encoder import inputs_for
 from textbook.training.batches import epoch_batches
 from textbook.training.device import Device
 from textbook.training.log import Log, silent
