@@ -26,6 +26,7 @@ OWN: dict[str, Any] = {  # in place of those parts of the shipped file that name
         "language": "en",
         "min_words": 4,
         "max_words": 64,
+        "max_characters": 2000,
     },
     "tasks": {
         "mood": {"asset": "films", "text": ["text"], "label": "label", "labels": ["bad", "good"], "holdout": 10},

