@@ -56,6 +56,8 @@ class HubAsset(Section):
     """Which kind of repository."""
     files: list[str] = ["*.safetensors", "*.json", "*.txt", "*.model"]
     """Glob patterns of the files to fetch."""
+    stream: bool = False
+    """Leave the files of a data set on the hub; a source of the corpus reads them as it needs them."""
 
 
 class Assets(Section):
@@ -329,6 +331,11 @@ def _contradictions(params: Params) -> list[str]:
     used = {f"corpus.sources.{name}.asset": source.asset for name, source in params.corpus.sources.items()}
     used |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
     used["teacher.asset"] = params.teacher.asset
+    for name, hub in assets.hub.items():
+        if hub.stream and hub.kind != "dataset":
+            problems.append(f"assets.hub.{name}.stream = true: must be false unless kind is 'dataset'")
+        for key in (key for key, asset in used.items() if hub.stream and asset == name and key[:6] != "corpus"):
+            problems.append(f"{key} = {name!r}: must not be streamed; only a source of the corpus can be")
     for name, task in params.tasks.items():
         if len(set(task.labels)) < len(task.labels):
             problems.append(f"tasks.{name}.labels = {task.labels}: must name each class once")

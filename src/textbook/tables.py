@@ -142,7 +142,9 @@ def _reading(path: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (pa.ArrowException, ValueError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, (pa.ArrowException, ValueError, OSError)) and not path.startswith(REMOTE):
+            raise  # the hub's client lets those of its HTTP library through
         raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
 
 
