@@ -1,25 +1,33 @@
 """Stage `sentences@source`: split one source of general text into sentences."""
 
-from pipelines.stage import ASSETS, SENTENCES, run
-from textbook.assets import locate
-from textbook.corpus.sentences import write_sentences
+import shutil
+
+from pipelines.stage import ASSETS, CACHE, SENTENCES, run
+from textbook.assets import list_files
+from textbook.corpus.sentences import Rules, write_sentences
+from textbook.files import write_aside
 from textbook.params import Params
-from textbook.tables import find_tables
+from textbook.tables import choose_tables, cut_table
 
 
 def sentences(params: Params, name: str) -> None:
     """Write the sentences of the source `name`."""
     corpus = params.corpus
     source = corpus.sources[name]
-    counts = write_sentences(
-        find_tables(locate(ASSETS / source.asset)),
-        SENTENCES / f"{name}.parquet",
+    root, files = list_files(ASSETS / source.asset)
+    parts = {part: files[table] for table in choose_tables(files, source.files, root) for part in cut_table(table)}
+    rules = Rules(
         column=source.column,
         where=source.where,
         language=corpus.language,
         min_words=corpus.min_words,
         max_words=corpus.max_words,
+        max_characters=corpus.max_characters,
     )
+    work = CACHE / "sentences" / name  # not where DVC removes the shards of a run that was killed
+    counts = write_sentences(parts, work, rules)
+    with write_aside(SENTENCES / name) as aside:
+        shutil.move(work, aside)
     print(f"{name}: {counts['rows']:,} texts, {counts['sentences']:,} sentences, {counts['kept']:,} within the bounds")
 
 

@@ -1,5 +1,6 @@
 """What all stages share: where things lie, and how a mistake ends."""
 
+import errno
 import sys
 import warnings
 from collections.abc import Callable
@@ -21,13 +22,14 @@ REGISTRY = DATA / "registry"
 REPORTS = Path("reports")
 VALIDATION = REPORTS / "validation"
 EXPECTATIONS = Path("pipelines/expectations")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CACHE = Path(".cache")  # what can be made again, and checkpoints; DVC never deletes it
 
 
 def run(stage: Callable[..., None]) -> None:
     """Run a stage with the parameters of `params.yaml` and the words of the command line.
 
-    A `UserError` ends it with one line and exit code 1.
+    A `UserError` ends it with one line and exit code 1, and so does a disk that is full.
     """
     warnings.filterwarnings("ignore", category=FutureWarning)
     if "transformers" in sys.modules:  # its bars for loading and writing weights would drown ours
@@ -37,3 +39,7 @@ def run(stage: Callable[..., None]) -> None:
         stage(params, *sys.argv[1:])
     except UserError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        sys.exit(f"error: {error}; make room and run it again: what was finished is kept")

@@ -1,8 +1,10 @@
 """Models and data from a wheel, a path and the hub."""
 
+import gzip
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -10,10 +12,13 @@ import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from textbook.assets import fetch, locate
+from textbook.assets import fetch, list_files, locate
 from textbook.errors import UserError
 from textbook.files import read_json, sha256
 from textbook.params import PathAsset, WheelAsset
@@ -162,25 +167,48 @@ REPOSITORY = {
 }
 
 
+TEXTS = [f"The text number {number} is streamed." for number in range(5_000)]
+
+
+def dataset() -> dict[str, bytes]:
+    """The files of a data set on the hub."""
+    table = pa.BufferOutputStream()
+    pq.write_table(pa.table({"text": TEXTS[:2_000]}), table, row_group_size=500)
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS[2_000:]).encode()
+    packed = gzip.compress(lines[: len(lines) // 2 + 1], mtime=0)
+    return {
+        "README.md": b"# News",
+        "data/1.parquet": table.getvalue().to_pybytes(),
+        "data/2.jsonl.gz": gzip.compress(lines, mtime=0),
+        "extra/3.txt.gz": packed,
+    }
+
+
+DATASET = dataset()
+
+
 class Hub(BaseHTTPRequestHandler):
-    """As much of the hub's protocol as its client needs to download one repository at one commit."""
+    """As much of the hub's protocol as its client needs to read two repositories, each at one commit."""
 
     def do_GET(self) -> None:
-        kind, _, rest = self.path.partition(f"/{COMMIT}")
-        if kind == "/api/models/someone/encoder/tree":
-            tree = [{"type": "file", "path": name, "size": len(data), "oid": name} for name, data in REPOSITORY.items()]
+        kind, _, rest = unquote(self.path.partition("?")[0]).partition(f"/{COMMIT}")
+        files, name = (DATASET if "datasets/someone/news" in kind else REPOSITORY), rest[1:]
+        if kind in ("/api/models/someone/encoder/tree", "/api/datasets/someone/news/tree"):
+            listed = {path: data for path, data in files.items() if path.startswith(name)}
+            tree = [{"type": "file", "path": path, "size": len(data), "oid": path} for path, data in listed.items()]
             body = json.dumps(tree).encode()
-        elif kind == "/someone/encoder/resolve":
-            body = REPOSITORY[rest[1:]]
+        elif kind == "/api/datasets/someone/news/revision":
+            body = json.dumps({"id": "someone/news", "sha": COMMIT, "tags": [], "siblings": []}).encode()
+        elif kind in ("/someone/encoder/resolve", "/datasets/someone/news/resolve") and name in files:
+            body = files[name]
         else:
             self.send_error(404)
             return
-        self.send_response(200)
-        for key, value in {
-            "ETag": f'"{hashlib.sha1(body).hexdigest()}"',
-            "X-Repo-Commit": COMMIT,
-            "Content-Length": str(len(body)),
-        }.items():
+        etag = f'"{hashlib.sha1(body).hexdigest()}"'
+        if wanted := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+            body = body[int(wanted[1]) : int(wanted[2]) + 1]
+        self.send_response(206 if wanted else 200)
+        for key, value in {"ETag": etag, "X-Repo-Commit": COMMIT, "Content-Length": str(len(body))}.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command == "GET":
@@ -256,3 +284,71 @@ def test_a_commit_that_the_hub_does_not_have_is_refused_in_one_line(tmp_path: Pa
     error = fetch_from_hub(tmp_path / "encoder", settings, {"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0"})
     assert error.startswith(f"hub someone/encoder@{'b' * 40}: ")
     assert "\n" not in error
+
+
+def news(folder: Path, files: list[str], environment: dict[str, str]) -> str:
+    """Fetch the data set on the hub as one that is streamed; gives the error, if there was one."""
+    settings = {"repo": "someone/news", "revision": COMMIT, "kind": "dataset", "files": files, "stream": True}
+    return fetch_from_hub(folder, settings, environment)
+
+
+READ_ALL = """
+import json, sys
+from pathlib import Path
+from textbook.assets import list_files
+from textbook.errors import UserError
+from textbook.tables import choose_tables, cut_table, read_batches
+root, files = list_files(Path(sys.argv[1]))
+try:
+    parts = [part for table in choose_tables(files, "data/*", root) for part in cut_table(table, 5_000)]
+    texts = [text for part in parts for batch in read_batches(part, ["text"], {}) for text in batch["text"].to_pylist()]
+    print(json.dumps([len(parts), texts]))
+except UserError as error:
+    print(json.dumps(str(error)))
+"""
+
+
+def read_news(folder: Path, environment: dict[str, str]) -> object:
+    """How many parts the streamed tables have, and their texts; or the error."""
+    own = {"HF_HOME": str(folder.parent / "home"), "NO_PROXY": "127.0.0.1", "HF_HUB_DISABLE_XET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ALL, str(folder)],
+        env={**os.environ, **own, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_streamed_data_set_is_read_where_it_is(tmp_path: Path, hub: str) -> None:
+    online = {"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0"}
+    assert news(tmp_path / "news", ["data/*", "extra/*"], online) == ""
+    assert list(files(tmp_path / "news")) == ["asset.json"], "something was downloaded"
+    root, listed = list_files(tmp_path / "news")
+    assert root == f"hf://datasets/someone/news@{COMMIT}"
+    names = ["data/1.parquet", "data/2.jsonl.gz", "extra/3.txt.gz"]
+    assert listed == {f"{root}/{name}": name for name in names}  # this hub's hash of a file is its name
+    parts, texts = read_news(tmp_path / "news", online)  # type: ignore[misc]
+    assert texts == TEXTS
+    assert parts > 2, "the Parquet file is one part"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size > 5_000], "it was stored"
+
+
+def test_a_streamed_data_set_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path, hub: str) -> None:
+    online = {"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0"}
+    assert news(tmp_path / "a", ["*.csv"], online).startswith(f"hub someone/news@{COMMIT}: none of its 4 files matches")
+    offline = news(tmp_path / "b", ["data/*"], {"HF_HUB_OFFLINE": "1"})
+    assert offline.startswith(f"hub someone/news@{COMMIT}: ")
+    assert "\n" not in offline
+    dead = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    unreachable = news(tmp_path / "b", ["data/*"], dead)
+    assert unreachable.startswith(f"hub someone/news@{COMMIT}: ")
+    assert "refused" in unreachable
+    assert list(tmp_path.glob("[ab]*")) == []
+    assert news(tmp_path / "news", ["data/*"], online) == ""
+    for environment in ({"HF_HUB_OFFLINE": "1"}, dead):
+        error = read_news(tmp_path / "news", environment)
+        assert str(error).startswith(f"hf://datasets/someone/news@{COMMIT}/data/1.parquet: ")
+    with pytest.raises(UserError, match=f"is streamed from hf://datasets/someone/news@{COMMIT}; only a source"):
+        locate(tmp_path / "news")

@@ -26,6 +26,7 @@ OWN: dict[str, Any] = {  # in place of those parts of the shipped file that name
         "language": "en",
         "min_words": 4,
         "max_words": 64,
+        "max_characters": 2000,
     },
     "tasks": {
         "mood": {"asset": "films", "text": ["text"], "label": "label", "labels": ["bad", "good"], "holdout": 10},
@@ -177,6 +178,9 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
         ({"corpus.sources.news.asset": "old"}, "corpus.sources.news.asset = 'old': must be one of the assets"),
         ({"assets.path.films": {"path": "x"}}, "assets: 'films' is defined more than once"),
         ({"assets.hub.encoder": OWN["assets"]["hub"]["news"]}, "assets: 'encoder' is defined more than once"),
+        ({"assets.hub.news.kind": "model", "assets.hub.news.stream": True}, "assets.hub.news.stream = true: must be"),
+        ({"assets.hub.news.stream": True, "tasks.mood.asset": "news"}, "tasks.mood.asset = 'news': must not be stream"),
+        ({"assets.hub.news.stream": True, "teacher.asset": "news"}, "teacher.asset = 'news': must not be streamed"),
         ({"corpus.sources": {}}, "corpus.sources: must name at least one source"),
         ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
         ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),

@@ -1,17 +1,22 @@
 """Rows of text tables in every format."""
 
 import csv
+import gzip
 import json
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from textbook.errors import UserError
-from textbook.tables import FORMATS, find_tables, read_batches, read_table
+from textbook.tables import FORMATS, KNOWN, Part, choose_tables, cut_table, find_tables, read_batches, read_table
 
 ROWS = [
     {"text": "A plain line", "label": 0, "source": "web"},
@@ -58,7 +63,7 @@ def test_every_format_gives_the_same_rows(table: Path) -> None:
 def test_quoted_line_breaks_are_kept_in_a_file_larger_than_a_block(tmp_path: Path) -> None:
     rows = [{"text": f"{number}" + "\nnext line, with a comma" * (number % 20)} for number in range(8_000)]
     write_csv(tmp_path / "a.csv", rows)
-    assert (tmp_path / "a.csv").stat().st_size > 1_500_000, "Arrow reads blocks of 1 MiB"
+    assert (tmp_path / "a.csv").stat().st_size > 1_500_000, "Arrow parses pieces of 1 MiB"
     assert read_table(tmp_path / "a.csv", ["text"], {}).to_pylist() == rows
 
 
@@ -100,10 +105,10 @@ def test_lines_of_a_text_file_are_its_rows(tmp_path: Path) -> None:
 
 def test_a_long_text_file_comes_in_batches_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    path.write_text("".join(f"{line}\n" for line in range(25_000)))
-    batches = list(read_batches(path, ["text"], {}))
-    assert len(batches) > 1, "the whole file came as one batch"
-    assert [int(line) for batch in batches for line in batch["text"].to_pylist()] == list(range(25_000))
+    path.write_text("".join(f"{line:>40}\n" for line in range(250_000)))
+    batches = list(read_batches(Part(str(path)), ["text"], {}))
+    assert max(batch.nbytes for batch in batches) < path.stat().st_size / 2, "half of the file came as one batch"
+    assert [int(line) for batch in batches for line in batch["text"].to_pylist()] == list(range(250_000))
 
 
 @pytest.mark.parametrize(("columns", "where"), [(["review"], {}), (["text", "label"], {}), (["text"], {"source": "a"})])
@@ -176,7 +181,7 @@ def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -> Non
     path.write_text("text\n")
     with pytest.raises(UserError) as error:
         read_table(path, ["text"], {})
-    assert one_line(error, path) == f"{path}: unknown format '.xlsx'; known are .parquet, .csv, .tsv, .jsonl, .txt"
+    assert one_line(error, path) == f"{path}: unknown format '.xlsx'; known are {KNOWN}"
 
 
 def test_tables_of_a_folder_are_found_sorted_and_nothing_else(tmp_path: Path) -> None:
@@ -196,3 +201,131 @@ def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         find_tables(tmp_path)
     assert "holds no table; known formats are .parquet" in one_line(error, tmp_path)
+
+
+def pack(path: Path, packing: str) -> Path:
+    """Pack a file as two frames, one after the other, as parallel packers write them."""
+    content = path.read_bytes()
+    packed = path.with_name(f"{path.name}.{packing}")
+    half = len(content) // 2
+    with packed.open("wb") as file:
+        for piece in (content[:half], content[half:]):
+            codec = {"gz": gzip.compress, "zst": lambda data: pa.compress(data, "zstd", asbytes=True)}[packing]
+            file.write(codec(piece))
+    path.unlink()
+    return packed
+
+
+@pytest.mark.parametrize("packing", ["gz", "zst"])
+def test_a_packed_table_gives_the_same_rows(table: Path, packing: str) -> None:
+    assert read_table(pack(table, packing), ["text", "label", "source"], {}).to_pylist() == ROWS
+
+
+@pytest.mark.parametrize("packing", ["gz", "zst"])
+@pytest.mark.parametrize("harm", ["cut short", "no such format"])
+def test_a_broken_packed_file_is_refused(tmp_path: Path, packing: str, harm: str) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"{number * number} is a square\n" for number in range(50_000)))
+    path = pack(tmp_path / "a.txt", packing)
+    path.write_bytes(path.read_bytes()[:-1000] if harm == "cut short" else b"plain text\n")
+    with pytest.raises(UserError) as error:
+        read_table(path, ["text"], {})
+    assert one_line(error, path)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".jsonl.gz"])
+def test_a_line_of_50_megabytes_is_one_row(tmp_path: Path, suffix: str) -> None:
+    long = "long line " * 5_000_000
+    texts = ["before", long, "after"]
+    lines = texts if suffix == ".txt" else [json.dumps({"text": text}) for text in texts]
+    content = "\n".join(lines).encode()
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(gzip.compress(content, 1) if suffix.endswith("gz") else content)
+    assert read_table(path, ["text"], {})["text"].to_pylist() == texts
+
+
+def test_a_csv_row_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text\n" + "word " * 10_000_000 + "\nshort\n")
+    with pytest.raises(UserError) as error:
+        read_table(path, ["text"], {})
+    assert "has a row longer than 16 MiB" in one_line(error, path)
+
+
+@pytest.mark.parametrize("content", [bytes(range(256)) * 40, "text in UTF-16\n".encode("utf-16"), b"a\0b\n"])
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_binary_file_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        read_table(path, ["text"], {})
+    assert one_line(error, path)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".csv"])
+def test_a_byte_order_mark_is_no_text(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    content = {".txt": "fine", ".jsonl": '{"text": "fine"}', ".csv": "text\nfine\n"}[suffix]
+    path.write_text(content, encoding="utf-8-sig")
+    assert read_table(path, ["text"], {})["text"].to_pylist() == ["fine"]
+
+
+def test_blocks_of_json_may_differ_in_what_is_null(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "x" * 3_000_000, "label": label} for label in (None, 1, None, 2)]
+    WRITERS["jsonl"](path, rows)
+    assert read_table(path, ["label"], {})["label"].to_pylist() == [None, 1, None, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("a é\r", max_size=12), min_size=1), st.booleans(), st.integers(1, 40))
+def test_the_parts_of_a_text_file_are_together_the_whole(lines: list[str], closed: bool, part_bytes: int) -> None:
+    with TemporaryDirectory() as name:
+        path = Path(name) / "a.txt"
+        path.write_bytes(("\n".join(lines) + "\n" * closed).encode())
+        parts = cut_table(str(path), part_bytes)
+        batches = [batch for part in parts for batch in read_batches(part, ["text"], {})]
+        whole = read_table(path, ["text"], {})["text"].to_pylist()
+    assert [text for batch in batches for text in batch["text"].to_pylist()] == whole
+    assert all(before.stop == after.start for before, after in pairwise(parts))
+
+
+def test_parquet_is_cut_at_row_groups(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    rows = [{"text": f"{number} " * 50} for number in range(1_000)]
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=100)
+    parts = cut_table(str(path), 10_000)
+    assert len(parts) > 3
+    assert [part.start for part in parts][1:] == [part.stop for part in parts][:-1]
+    found = [batch for part in parts for batch in read_batches(part, ["text"], {})]
+    assert [row for batch in found for row in batch.to_pylist()] == rows
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt.gz", "a.parquet.zst"])
+def test_what_has_but_one_beginning_is_one_part(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"text\n" * 1_000)
+    assert cut_table(str(tmp_path / name), 10) == [Part(str(tmp_path / name))]
+
+
+def test_an_empty_text_file_is_a_part_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    (part,) = cut_table(str(tmp_path / "a.txt"))
+    assert sum(batch.num_rows for batch in read_batches(part, ["text"], {})) == 0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "chosen"),
+    [
+        ("*", ["a/1.jsonl.gz", "a/2.txt", "b/3.parquet", "top.csv.zst"]),
+        ("a/*", ["a/1.jsonl.gz", "a/2.txt"]),
+        ("*.parquet", ["b/3.parquet"]),
+        ("[at]*.zst", ["top.csv.zst"]),
+    ],
+)
+def test_a_glob_chooses_among_the_tables_of_a_folder(pattern: str, chosen: list[str]) -> None:
+    names = ["README.md", "a/1.jsonl.gz", "a/2.txt", "b/3.parquet", "b/model.bin.gz", "top.csv.zst"]
+    assert choose_tables([f"/data/{name}" for name in names], pattern, "/data") == [f"/data/{name}" for name in chosen]
+
+
+def test_a_glob_without_a_match_is_refused_with_a_table_that_is_there() -> None:
+    with pytest.raises(UserError, match=r"^/data: none of its 1 tables matches 'b/\*'; the first is a/1\.txt$"):
+        choose_tables(["/data/a/1.txt"], "b/*", "/data")

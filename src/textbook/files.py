@@ -2,11 +2,13 @@
 
 import csv
 import hashlib
+import inspect
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 PARTIAL = ".partial"  # folder beside the files that are being written, with a folder for each
@@ -20,7 +22,9 @@ def write_aside(path: Path) -> Iterator[Path]:
     """
     place = path.parent / PARTIAL / path.name
     remove(place)
-    place.mkdir(parents=True)
+    while not place.is_dir():
+        with suppress(FileNotFoundError):  # a writer beside this one may remove the folder for both just now
+            place.mkdir(parents=True)
     aside = place / path.name
     try:
         yield aside
@@ -53,6 +57,16 @@ def hash_folder(folder: Path) -> str:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(f"{path.relative_to(folder)}\0{sha256(path)}\n".encode())
     return digest.hexdigest()
+
+
+def hash_code(*modules: ModuleType) -> str:
+    """One SHA-256 over the source of some modules: what they make may change when it does."""
+    return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
+
+
+def digest(*values: Any) -> str:
+    """A short name for values that JSON knows: the same for equal values, another for others."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def write_json(path: Path, value: Any) -> None:

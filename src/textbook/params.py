@@ -56,6 +56,8 @@ class HubAsset(Section):
     """Which kind of repository."""
     files: list[str] = ["*.safetensors", "*.json", "*.txt", "*.model"]
     """Glob patterns of the files to fetch."""
+    stream: bool = False
+    """Leave the files of a data set on the hub; a source of the corpus reads them as it needs them."""
 
 
 class Assets(Section):
@@ -71,10 +73,13 @@ class Assets(Section):
 
 
 class Source(Section):
-    """One source of general text: a column of a table, or the lines of a text file."""
+    """One source of general text: a column of tables, or the lines of text files."""
 
     asset: Name
-    """The asset that holds it: a Parquet, CSV, TSV, JSONL or text file, or a folder of them."""
+    """The asset that holds it: a Parquet, CSV, TSV, JSONL or text file, as it is or packed (.gz, .zst), or a folder of
+    them."""
+    files: str = "*"
+    """Which files of a folder, as a glob of their paths in it: `2019/*.jsonl.gz`. `*` also stands for `/`."""
     column: str = "text"
     """The column with the text. Text files have one column, `text`."""
     where: dict[str, str | int] = {}
@@ -92,6 +97,8 @@ class Corpus(Section):
     """Shorter sentences are dropped."""
     max_words: PositiveInt
     """Longer sentences are dropped."""
+    max_characters: PositiveInt
+    """Longer sentences are dropped: what has few words for its length is no prose."""
 
 
 class Task(Section):
@@ -365,6 +372,11 @@ def _contradictions(params: Params) -> list[str]:
     missing = sorted(set(params.tasks) - set(augmented))
     if params.distill.textbook == "augmented" and missing:
         problems.append(f"distill.textbook = 'augmented': needs textbooks.augmented.{missing[0]}")
+    for name, hub in assets.hub.items():
+        if hub.stream and hub.kind != "dataset":
+            problems.append(f"assets.hub.{name}.stream = true: must be false unless kind is 'dataset'")
+        for key in (key for key, asset in used.items() if hub.stream and asset == name and key[:6] != "corpus"):
+            problems.append(f"{key} = {name!r}: must not be streamed; only a source of the corpus can be")
     for name, task in params.tasks.items():
         if len(set(task.labels)) < len(task.labels):
             problems.append(f"tasks.{name}.labels = {task.labels}: must name each class once")

@@ -1,19 +1,41 @@
 """General text to clean sentences."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textbook.corpus.sentences import split_sentences, within, write_sentences
+from textbook.corpus.sentences import Rules, keep_within, sentence_shards, split_sentences, write_sentences
 from textbook.errors import UserError
+from textbook.files import read_json, sha256
+from textbook.tables import Part
 
-SETTINGS: dict[str, Any] = {"column": "text", "where": {}, "language": "en", "min_words": 1, "max_words": 9}
+RULES = Rules(column="text", where={}, language="en", min_words=1, max_words=9, max_characters=50)
+
+HARD = {
+    "titles and initials": ["Dr. Smith met Mr. T. S. Eliot at 5 p.m. on Jan. 3.", "He left."],
+    "abbreviations inside": ["Some, e.g. cats, i.e. felines, purr (see Fig. 3).", "Dogs don't."],
+    "abbreviations before a capital": ["The U.S. Senate sued Apple Inc. in St. Louis.", "It lost."],
+    "abbreviations at the end": ["I live in the U.S.", "He eats rice, beans, etc.", "We left at 5 p.m."],
+    "numbers": ["It grew by 3.5 percent to $4.50.", "Chanel No. 5 costs more."],
+    "straight quotes": ['He said, "I am here. You are not."', "Then he left.", '"Why?" she asked.'],
+    "curly quotes": ["“Is it you?” she asked.", "“Yes!”", "He didn’t answer."],
+    "ellipses": ["Wait... what was that?", "He paused … then went on.", "Really?!"],
+    "all lower case": ["i went there.", "it was fine.", "we left"],
+    "spoken text": ["so um yeah I think , you know .", "it 's okay .", "right"],
+}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +55,11 @@ def test_sentences_of(text: str, expected: list[str]) -> None:
     assert list(split_sentences(text, "en")) == expected
 
 
+@pytest.mark.parametrize("kind", HARD)
+def test_hard_cases_are_split_right(kind: str) -> None:
+    assert list(split_sentences(" ".join(HARD[kind]), "en")) == HARD[kind]
+
+
 @given(st.text("abZ É.!?…\"'()\n\t,0é。’”\u0301", max_size=60))
 def test_splitting_loses_no_character_and_leaves_clean_sentences(text: str) -> None:
     sentences = list(split_sentences(text, "en"))
@@ -42,49 +69,135 @@ def test_splitting_loses_no_character_and_leaves_clean_sentences(text: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("sentence", "allowed"), [("one", False), ("one two", True), ("a b c", True), ("a b c d", False), ("", False)]
+    ("sentence", "kept"),
+    [
+        ("one", False),
+        ("one two", True),
+        ("a b c", True),
+        ("a b c d", False),
+        ("ü مرحبا 漢字😀..", True),
+        ("a 4567890123456", False),
+    ],
 )
-def test_bounds_are_inclusive(sentence: str, allowed: bool) -> None:
-    assert within(sentence, 2, 3) is allowed
+def test_bounds_are_inclusive_and_in_words_and_characters(sentence: str, kept: bool) -> None:
+    rules = replace(RULES, min_words=2, max_words=3, max_characters=14)
+    assert keep_within(pa.array([sentence]), rules).to_pylist() == [sentence] * kept
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def split(paths: list[Path], folder: Path, rules: Rules = RULES) -> dict[str, int]:
+    return write_sentences({Part(str(path)): sha256(path) for path in paths}, folder, rules)
+
+
+def sentences_in(folder: Path) -> list[str]:
+    return [text for path in sentence_shards(folder) for text in pq.read_table(path)["sentence"].to_pylist()]
 
 
 def test_all_tables_are_split_in_order_and_counted(tmp_path: Path) -> None:
     first = write_jsonl(tmp_path / "1.jsonl", [{"text": "One is here. Two."}, {"text": None}])
     second = write_jsonl(tmp_path / "2.jsonl", [{"text": "Three is there too."}])
-    target = tmp_path / "out.parquet"
-    counts = write_sentences([first, second], target, **{**SETTINGS, "min_words": 3})
-    assert pq.read_table(target).to_pylist() == [{"sentence": "One is here."}, {"sentence": "Three is there too."}]
+    counts = split([second, first], tmp_path / "out", replace(RULES, min_words=3))
+    assert sentences_in(tmp_path / "out") == ["Three is there too.", "One is here."]
     assert counts == {"rows": 3, "sentences": 3, "kept": 2}
 
 
 def test_only_matching_rows_are_split(tmp_path: Path) -> None:
     rows = [{"text": "Wanted text.", "source": "a"}, {"text": "Other text.", "source": "b"}]
-    target = tmp_path / "out.parquet"
-    write_sentences([write_jsonl(tmp_path / "t.jsonl", rows)], target, **{**SETTINGS, "where": {"source": "a"}})
-    assert pq.read_table(target)["sentence"].to_pylist() == ["Wanted text."]
+    split([write_jsonl(tmp_path / "t.jsonl", rows)], tmp_path / "out", replace(RULES, where={"source": "a"}))
+    assert sentences_in(tmp_path / "out") == ["Wanted text."]
 
 
 def test_numbers_in_a_text_column_are_text(tmp_path: Path) -> None:
-    target = tmp_path / "out.parquet"
-    write_sentences([write_jsonl(tmp_path / "t.jsonl", [{"text": 2001}])], target, **SETTINGS)
-    assert pq.read_table(target)["sentence"].to_pylist() == ["2001"]
+    split([write_jsonl(tmp_path / "t.jsonl", [{"text": 2001}])], tmp_path / "out")
+    assert sentences_in(tmp_path / "out") == ["2001"]
 
 
-def test_text_without_a_sentence_gives_an_empty_file_of_the_right_form(tmp_path: Path) -> None:
-    target = tmp_path / "out.parquet"
+def test_text_without_a_sentence_gives_a_shard_of_the_right_form(tmp_path: Path) -> None:
     (tmp_path / "t.txt").touch()
-    assert write_sentences([tmp_path / "t.txt"], target, **SETTINGS) == {"rows": 0, "sentences": 0, "kept": 0}
-    assert pq.read_table(target).to_pydict() == {"sentence": []}
+    assert split([tmp_path / "t.txt"], tmp_path / "out") == {"rows": 0, "sentences": 0, "kept": 0}
+    (shard,) = sentence_shards(tmp_path / "out")
+    assert pq.read_table(shard).to_pydict() == {"sentence": []}
 
 
-def test_a_failure_in_a_later_table_leaves_no_file(tmp_path: Path) -> None:
+def test_a_text_of_50_megabytes_is_split_and_its_endless_word_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text("Short one. " * 3_000_000 + "\n" + "A " + "b" * 20_000_000 + "\nThe end.\n")
+    assert split([path], tmp_path / "out") == {"rows": 3, "sentences": 3_000_002, "kept": 3_000_001}
+
+
+def test_a_repeated_file_is_split_once(tmp_path: Path) -> None:
+    paths = [write_jsonl(tmp_path / name / "t.jsonl", [{"text": "Same text."}]) for name in ("a", "b")]
+    split(paths, tmp_path / "out")
+    assert sentences_in(tmp_path / "out") == ["Same text."]
+
+
+def test_after_a_bad_table_the_good_ones_are_not_split_again(tmp_path: Path) -> None:
     good = write_jsonl(tmp_path / "1.jsonl", [{"text": "Fine text."}])
     bad = write_jsonl(tmp_path / "2.jsonl", [{"review": "No such column."}])
     with pytest.raises(UserError, match=r"2\.jsonl: has no column 'text'; it has review"):
-        write_sentences([good, bad], tmp_path / "out" / "s.parquet", **SETTINGS)
-    assert list((tmp_path / "out").iterdir()) == []
+        split([good, bad], tmp_path / "out")
+    (done,) = (tmp_path / "out").iterdir()
+    before = done.stat()
+    split([good, write_jsonl(bad, [{"text": "Mended text."}])], tmp_path / "out")
+    assert sentences_in(tmp_path / "out") == ["Fine text.", "Mended text."]
+    assert (done.stat().st_ino, done.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("changed", [{"min_words": 2}, {"max_characters": 20}, {"language": "de"}, {"where": {"n": 1}}])
+def test_other_rules_split_again_and_leave_nothing_of_before(tmp_path: Path, changed: dict[str, Any]) -> None:
+    table = write_jsonl(tmp_path / "1.jsonl", [{"text": "Short. A sentence of six words now.", "n": 1}])
+    split([table], tmp_path / "out")
+    before = {path.name for path in (tmp_path / "out").iterdir()} - {"sentences.json"}
+    split([table], tmp_path / "out", replace(RULES, **changed))
+    after = {path.name for path in (tmp_path / "out").iterdir()} - {"sentences.json"}
+    assert before.isdisjoint(after)
+    assert len(after) == 1
+
+
+SPLIT_ALL = """
+import os, sys
+from pathlib import Path
+from textbook.corpus.sentences import Rules, write_sentences
+from textbook.tables import Part
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+rules = Rules(column="text", where={}, language="en", min_words=1, max_words=9, max_characters=50)
+parts = {Part(str(path)): path.name for path in sorted(Path(sys.argv[1]).iterdir())}
+print(write_sentences(parts, Path(sys.argv[2]), rules))
+"""
+
+
+def test_a_killed_run_goes_on_with_the_next_shard(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(12):
+        lines = (f"The sentence number {number} {line} is here.\n" for line in range(30_000))
+        (tmp_path / "in" / f"{number:02}.txt").write_text("".join(lines))
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+
+    def start(folder: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", SPLIT_ALL, str(tmp_path / "in"), str(folder)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    expected = start(whole).communicate()[0]
+    names = read_json(whole / "sentences.json")["shards"]
+    finished: dict[str, int] = {}
+    for kill_at in (1, 4, 5):  # finished shards
+        process = start(killed)
+        while len(list(killed.glob("*.parquet"))) < kill_at:
+            assert process.poll() is None
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (killed / "sentences.json").exists(), "it looks whole"
+        shards = {path.name: path.stat().st_mtime_ns for path in killed.glob("*.parquet")}
+        assert len(shards) < len(names), "it was finished before it could be killed"
+        assert finished.items() <= shards.items(), "a finished shard was made again"
+        assert all(sha256(killed / name) == sha256(whole / name) for name in shards), "a part of a shard looks whole"
+        finished = shards
+    assert start(killed).communicate()[0] == expected
+    assert all((killed / name).stat().st_mtime_ns == made for name, made in finished.items())
+    assert [sha256(killed / name) for name in names] == [sha256(whole / name) for name in names]

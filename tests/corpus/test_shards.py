@@ -116,3 +116,37 @@ def test_sources_without_a_sentence_are_refused_by_name(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_corpus_has_no_hash(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"{tmp_path}: is not a corpus"):
         corpus_hash(tmp_path)
+
+
+def test_a_killed_run_goes_on_with_the_next_shard(tmp_path: Path) -> None:
+    make_corpus(tmp_path / "whole", SOURCES, 2)
+    make_corpus(tmp_path / "killed", SOURCES, 2)
+    for name in ("corpus.json", "00001.parquet"):
+        (tmp_path / "killed" / name).unlink()
+    kept = (tmp_path / "killed" / "00000.parquet").stat().st_mtime_ns
+    with pytest.raises(UserError, match="is not a corpus"):
+        corpus_hash(tmp_path / "killed")
+    paths = {name: tmp_path / f"killed-{name}.parquet" for name in SOURCES}
+    write_corpus(paths, tmp_path / "killed", 2)
+    assert (tmp_path / "killed" / "00000.parquet").stat().st_mtime_ns == kept
+    assert corpus_hash(tmp_path / "killed") == corpus_hash(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == [
+        *(f"{number:05}.parquet" for number in range(3)),
+        "corpus.json",
+    ]
+
+
+def test_a_run_killed_after_its_summary_comes_to_the_same(tmp_path: Path) -> None:
+    make_corpus(tmp_path / "corpus", SOURCES, 2)
+    expected = corpus_hash(tmp_path / "corpus")
+    (tmp_path / "corpus" / ".partial" / "00002.parquet").mkdir(parents=True)
+    (tmp_path / "corpus" / ".partial" / "00002.parquet" / "00002.parquet").write_bytes(b"PAR1")
+    write_corpus({name: tmp_path / f"corpus-{name}.parquet" for name in SOURCES}, tmp_path / "corpus", 2)
+    assert corpus_hash(tmp_path / "corpus") == expected
+
+
+def test_how_the_input_was_cut_does_not_show(tmp_path: Path) -> None:
+    for name, group_rows in {"one": 1, "many": 100}.items():
+        pq.write_table(pa.table({"sentence": SOURCES["web"]}), tmp_path / f"{name}.parquet", row_group_size=group_rows)
+        write_corpus({"web": tmp_path / f"{name}.parquet"}, tmp_path / name)
+    assert corpus_hash(tmp_path / "one") == corpus_hash(tmp_path / "many")

@@ -1,7 +1,7 @@
 """The corpus: sentence shards without duplicates, each sentence with a stable id."""
 
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +9,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from textbook.corpus.duplicates import Stretch, count_duplicates, cut_shards, duplicates_in, find_duplicates
+from textbook.corpus.sentences import sentence_shards
 from textbook.errors import UserError
-from textbook.files import hash_folder, read_json, write_json
+from textbook.files import hash_folder, read_json, remove, write_aside, write_json
+from textbook.parallel import run_all
 
 SCHEMA = pa.schema([("id", pa.int64()), ("sentence", pa.string()), ("source", pa.string())])
 SHARD_ROWS = 1_000_000
 SUMMARY = "corpus.json"
+WORK = "duplicates"
 
 
 def write_corpus(sources: Mapping[str, Path], folder: Path, shard_rows: int = SHARD_ROWS) -> dict[str, int]:
-    """Merge sentence files into shards, keeping the first of equal sentences; ids count up from 0 in order.
+    """Merge sources into shards, keeping the first of equal sentences; ids count up from 0 in order.
 
     Args:
-        sources: name of each source and its Parquet file with the column `sentence`.
-        folder: an empty folder for the shards and their summary.
+        sources: name of each source and its sentences: a Parquet file with the column `sentence`, or a folder of
+            `write_sentences`.
+        folder: where the shards and their summary go: empty, or as a killed call with the same arguments left it.
+            The call then goes on with the next shard. The summary comes last, so a folder without it is no corpus.
 
     Returns:
         How many sentences there were (`sentences`), `kept`, and how many were `duplicates`.
@@ -30,50 +36,49 @@ def write_corpus(sources: Mapping[str, Path], folder: Path, shard_rows: int = SH
     Raises:
         UserError: no sentence is left.
     """
-    seen: set[bytes] = set()
-    counts = {"sentences": 0, "kept": 0, "duplicates": 0}
-    shard = _Shard(folder, shard_rows)
-    for name, path in sources.items():
-        for batch in pq.ParquetFile(path).iter_batches(columns=["sentence"]):
-            fresh = []
-            for sentence in batch.column(0).to_pylist():
-                digest = blake2b(sentence.encode(), digest_size=16).digest()
-                if digest not in seen:
-                    seen.add(digest)
-                    fresh.append(sentence)
-            counts["sentences"] += batch.num_rows
-            shard.write(fresh, name)
-    shard.close()
-    counts["kept"] = shard.next_id
-    counts["duplicates"] = counts["sentences"] - shard.next_id
-    if not shard.next_id:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():  # what a killed call left half written, or its summary, which would enter the hash
+        if path.suffix != ".parquet" and path.name != WORK:
+            remove(path)
+    shards = [(name, path) for name, source in sources.items() for path in sentence_shards(source)]
+    stretches = cut_shards([path for _, path in shards])
+    duplicates = find_duplicates(stretches, folder / WORK)
+    limits = np.cumsum([0, *(stretch.rows for stretch in stretches)])
+    ids = np.cumsum([0, *(np.diff(limits) - count_duplicates(duplicates, limits))])  # the first id of each stretch
+    total, kept = int(limits[-1]), int(ids[-1])
+    if not kept:
         raise UserError(f"corpus: no sentence is left of {', '.join(map(str, sources.values()))}")
+    names = {path.absolute(): name for name, path in shards}
+    jobs = []
+    for number in range(-(-kept // shard_rows)):
+        start, stop = number * shard_rows, min(kept, (number + 1) * shard_rows)
+        first, last = np.searchsorted(ids, start, "right") - 1, np.searchsorted(ids, stop)
+        mine = [(stretch, names[stretch.path]) for stretch in stretches[first:last]]
+        jobs.append((folder.resolve() / f"{number:05}.parquet", start, stop, int(ids[first]), mine))
+    run_all(partial(_write_shard, duplicates=duplicates), jobs, "corpus", sum(path.stat().st_size for path in names))
+    remove(folder / WORK)
+    counts = {"sentences": total, "kept": kept, "duplicates": total - kept}
     write_json(folder / SUMMARY, {**counts, "sha256": hash_folder(folder)})
     return counts
 
 
-class _Shard:
-    """Writes sentences to one shard after the other, each of at most `rows` sentences."""
-
-    def __init__(self, folder: Path, rows: int) -> None:
-        self.folder, self.rows, self.next_id = folder, rows, 0
-        self.writer: pq.ParquetWriter | None = None
-
-    def write(self, sentences: list[str], source: str) -> None:
-        while sentences:
-            number, used = divmod(self.next_id, self.rows)
-            if used == 0:
-                self.close()
-                self.writer = pq.ParquetWriter(self.folder / f"{number:05}.parquet", SCHEMA, compression="zstd")
-            assert self.writer is not None
-            part, sentences = sentences[: self.rows - used], sentences[self.rows - used :]
-            ids = pa.array(range(self.next_id, self.next_id + len(part)), pa.int64())
-            self.writer.write_table(pa.table([ids, part, [source] * len(part)], schema=SCHEMA))
-            self.next_id += len(part)
-
-    def close(self) -> None:
-        if self.writer is not None:
-            self.writer.close()
+def _write_shard(job: tuple[Path, int, int, int, list[tuple[Stretch, str]]], duplicates: list[Path]) -> None:
+    """Write the sentences with the ids from `start` up to `stop`; the first of the stretches begins with id `at`."""
+    target, start, stop, at, stretches = job
+    if target.exists():
+        return
+    parts = []
+    for stretch, source in stretches:
+        fresh = np.ones(stretch.rows, bool)
+        fresh[duplicates_in(duplicates, stretch.place, stretch.place + stretch.rows) - stretch.place] = False
+        sentences = stretch.read().filter(pa.array(fresh))
+        mine = sentences.slice(max(0, start - at), min(stop, at + len(sentences)) - max(start, at))
+        parts.append(pa.table([mine, pa.repeat(source, len(mine))], names=["sentence", "source"]))
+        at += len(sentences)
+    table = pa.concat_tables(parts).combine_chunks()  # so that the file doesn't show where the input was cut
+    table = table.add_column(0, "id", pa.array(np.arange(start, stop)))
+    with write_aside(target) as aside:
+        pq.write_table(table.cast(SCHEMA), aside, compression="zstd")
 
 
 def shard_paths(folder: Path) -> list[Path]:

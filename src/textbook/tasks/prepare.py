@@ -66,7 +66,7 @@ def sentences(table: pa.Table) -> list[str]:
 def _split_file(name: str, source: Path, split: str) -> Path:
     if source.is_dir():
         for path in find_tables(source):
-            if path.stem == split:
+            if path.name.split(".")[0] == split:  # whatever the format and packing
                 return path
     raise UserError(f"tasks.{name}: {source} has no {split} file; add one, or set tasks.{name}.holdout")
 

@@ -1,0 +1,88 @@
+"""Repeated sentences are found exactly, in whatever pieces the input comes."""
+
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textbook.corpus.duplicates import Stretch, count_duplicates, cut_shards, duplicates_in, find_duplicates
+
+shards_of_text = st.lists(st.lists(st.text("ab É", max_size=2)), max_size=4)
+
+
+def write_shards(folder: Path, shards: list[list[str]], group_rows: int) -> list[Path]:
+    paths = [folder / f"{number}.parquet" for number in range(len(shards))]
+    for path, sentences in zip(paths, shards, strict=True):
+        pq.write_table(pa.table({"sentence": pa.array(sentences, pa.string())}), path, row_group_size=group_rows)
+    return paths
+
+
+def repeats(sentences: list[str]) -> list[int]:
+    """The places of sentences that stand before, the plain way."""
+    return [place for place, sentence in enumerate(sentences) if sentence in sentences[:place]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(shards_of_text, st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.data())
+def test_all_but_the_first_of_equal_sentences_are_found(
+    shards: list[list[str]], group_rows: int, stretch_rows: int, bucket_rows: int, data: st.DataObject
+) -> None:
+    sentences = [text for shard in shards for text in shard]
+    start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(sentences))] * 2)))
+    with TemporaryDirectory() as name:
+        stretches = cut_shards(write_shards(Path(name), shards, group_rows), stretch_rows)
+        files = find_duplicates(stretches, Path(name) / "work", bucket_rows)
+        found = duplicates_in(files, 0, len(sentences)).tolist()
+        between = duplicates_in(files, start, stop).tolist()
+        counts = count_duplicates(files, np.array([0, start, stop, len(sentences)])).tolist()
+    expected = repeats(sentences)
+    assert found == expected
+    assert between == [place for place in expected if start <= place < stop]
+    assert counts[1] == len(between)
+    assert sum(counts) == len(expected)
+    assert len(files) == max(1, -(-len(sentences) // bucket_rows))
+
+
+@settings(max_examples=60, deadline=None)
+@given(shards_of_text, st.integers(1, 4), st.integers(1, 5))
+def test_stretches_are_the_whole_input_in_order(shards: list[list[str]], group_rows: int, stretch_rows: int) -> None:
+    with TemporaryDirectory() as name:
+        stretches = cut_shards(write_shards(Path(name), shards, group_rows), stretch_rows)
+        read = [stretch.read().to_pylist() for stretch in stretches]
+    assert [text for part in read for text in part] == [text for shard in shards for text in shard]
+    assert [len(part) for part in read] == [stretch.rows for stretch in stretches]
+    assert all(before.place + before.rows == after.place for before, after in pairwise(stretches))
+    assert all(0 < stretch.rows < stretch_rows + group_rows for stretch in stretches)
+
+
+def test_what_a_killed_run_finished_is_not_done_again(tmp_path: Path) -> None:
+    stretches = cut_shards(write_shards(tmp_path, [["a", "b"], ["b", "c"], ["a"]], 2))
+    whole = find_duplicates(stretches, tmp_path / "whole", bucket_rows=2)
+    (tmp_path / "killed").mkdir()
+    done = ["hashes-000001.npy", "duplicates-000000.npy"]
+    for name in done:
+        (tmp_path / "killed" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
+    before = [(tmp_path / "killed" / name).stat().st_mtime_ns for name in done]
+    files = find_duplicates(stretches, tmp_path / "killed", bucket_rows=2)
+    assert [(tmp_path / "killed" / name).stat().st_mtime_ns for name in done] == before
+    assert [path.read_bytes() for path in files] == [path.read_bytes() for path in whole]
+
+
+def test_hashes_take_24_bytes_a_sentence_on_disk(tmp_path: Path) -> None:
+    sentences = [f"A sentence of some length that has the number {number}." for number in range(10_000)]
+    stretches = cut_shards(write_shards(tmp_path, [sentences], 1_000), 2_500)
+    find_duplicates(stretches, tmp_path / "work")
+    sizes = [path.stat().st_size for path in sorted((tmp_path / "work").glob("hashes-*"))]
+    assert len(sizes) == 4
+    assert sum(sizes) == 24 * len(sentences) + 128 * len(sizes), "more than the hashes and NumPy's heads"
+
+
+def test_an_empty_input_has_no_duplicates(tmp_path: Path) -> None:
+    stretches = cut_shards(write_shards(tmp_path, [[], []], 2))
+    assert stretches == list[Stretch]()
+    assert duplicates_in(find_duplicates(stretches, tmp_path / "work"), 0, 10).tolist() == []
