@@ -1,13 +1,10 @@
 """Stage `distill@t`: the teacher teaches a randomly initialised student on the textbook (MiniLMv2's relations)."""
 
-import hashlib
-import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.stage import CACHE, MODELS, TEXTBOOKS, run
-from textbook.files import hash_folder, sha256, write_aside
+from textbook.files import digest, hash_folder, sha256, write_aside
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer, resolve_layer
 from textbook.models.student import make_student
 from textbook.params import Params
@@ -30,7 +27,7 @@ def distill(params: Params, task: str) -> None:
     layer = resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type)
     # Everything that decides the outcome names the work folder, so only this very run goes on from its checkpoints.
     inputs = [settings.model_dump(), params.student.model_dump(), sha256(book), hash_folder(folder)]
-    work = CACHE / "distill" / _digest(inputs)
+    work = CACHE / "distill" / digest(*inputs)
     work.mkdir(parents=True, exist_ok=True)
     with live_run(params, task, work / "run.json") as log:
         train(
@@ -55,15 +52,10 @@ def distill(params: Params, task: str) -> None:
 
 def _tokens(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
     """The tokenised textbook, from the cache if it was tokenised before."""
-    key = [sha256(book), sha256(tokenizer_folder / "tokenizer.json"), max_length]
-    folder = CACHE / "tokens" / _digest(key)
+    folder = CACHE / "tokens" / digest(sha256(book), sha256(tokenizer_folder / "tokenizer.json"), max_length)
     if not folder.is_dir():
         save_tokens(tokenize(load_tokenizer(tokenizer_folder), *read_book(book), max_length), folder)
     return open_tokens(folder)
-
-
-def _digest(parts: Sequence[object]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 if __name__ == "__main__":
