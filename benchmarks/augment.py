@@ -3,9 +3,10 @@
     python -m benchmarks.augment
 
 Sentences, vocabulary and weights are made up (speed does not depend on what a model has learnt); shapes are those of
-MiniLM-L6 and of BERT-base, with BERT's 30,522 pieces. In turns all masked words of some sentences are predicted together,
-and every fourth of them one at a time, whose candidates are compared. Prints a table and writes
-`benchmarks/results/augment.json`.
+BERT-tiny, BERT-mini, MiniLM-L6 and BERT-base, with BERT's 30,522 pieces. In turns all masked words of some sentences
+are predicted together and every fourth of them one at a time; of these the candidates are compared. Prints a table and
+writes `benchmarks/results/augment.json`. On a busy machine set OMP_NUM_THREADS=1: threads that wait for each other
+distort it.
 """
 
 import os
@@ -31,7 +32,12 @@ from textbook.files import write_json
 from textbook.textbooks.augmented import eligible
 from textbook.textbooks.candidates import Doubled, MaskedLm, Span, double, load_masked_lm, predict
 
-SHAPES = {"6 x 384": (6, 384, 600), "12 x 768": (12, 768, 240)}  # layers, hidden size, masked words to predict
+SHAPES = {  # layers, hidden size, masked words to predict
+    "2 x 128": (2, 128, 2000),
+    "4 x 256": (4, 256, 1000),
+    "6 x 384": (6, 384, 480),
+    "12 x 768": (12, 768, 160),
+}
 PIECES = 30_522
 K, BATCH, TURNS, EVERY = 15, 64, 2, 4
 RESULT = Path("benchmarks/results/augment.json")
@@ -144,7 +150,7 @@ def make_masked_lm(folder: Path, vocabulary: list[str], layers: int, hidden: int
         vocab_size=len(vocabulary),
         num_hidden_layers=layers,
         hidden_size=hidden,
-        num_attention_heads=12,
+        num_attention_heads=hidden // 64,
         intermediate_size=4 * hidden,
         initializer_range=0.1,  # logits as far apart as a trained model's
     )
