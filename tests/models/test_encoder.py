@@ -57,9 +57,10 @@ def test_the_second_sentence_of_a_pair_is_read_as_such():
     ids, mask = torch.randint(5, 50, (1, 6)), torch.ones(1, 6, dtype=torch.long)
     types = torch.tensor([[0, 0, 0, 1, 1, 1]])
     below = encoder(ids, mask, types, output_hidden_states=True).hidden_states[1]
-    query, _, _ = QkvReader(encoder, 2)(ids, mask, types)
+    reader = QkvReader(encoder, 2)
+    query, _, _ = reader(ids, mask, types)
     torch.testing.assert_close(query, encoder.encoder.layer[1].attention.self.query(below))
-    assert not torch.allclose(query, QkvReader(encoder, 2)(ids, mask)[0])
+    assert not torch.allclose(query, reader(ids, mask)[0])
 
 
 def test_nothing_above_the_layer_runs():
