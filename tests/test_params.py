@@ -34,6 +34,16 @@ OWN: dict[str, Any] = {  # in place of those parts of the shipped file that name
     },
 }
 
+BOOK = {
+    "masked_lm": "encoder",
+    "vectors": "news",
+    "variants": 20,
+    "probability": 0.4,
+    "candidates": 15,
+    "batch": 64,
+    "seed": 0,
+}
+
 
 def parameters(changes: dict[str, Any]) -> dict[str, Any]:
     """Sound parameters with `changes`: a value, or `DELETE`, by dotted key."""
@@ -91,6 +101,12 @@ def test_what_the_file_says_is_what_the_library_gets(write: Callable[..., Path])
     assert params.task("match").text == ["a", "b"]
     assert params.task("match").holdout is None
     assert params.assets.names() == ["encoder", "films", "news"]
+
+
+def test_tasks_have_augmented_textbooks_of_their_own(write: Callable[..., Path]) -> None:
+    books = {"mood": BOOK, "match": {**BOOK, "variants": 10}}
+    params = load_params(write({"textbooks.augmented": books, "distill.textbook": "augmented"}))
+    assert {name: book.variants for name, book in params.textbooks.augmented.items()} == {"mood": 20, "match": 10}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +198,12 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
         ({"assets.hub.news.stream": True, "tasks.mood.asset": "news"}, "tasks.mood.asset = 'news': must not be stream"),
         ({"assets.hub.news.stream": True, "teacher.asset": "news"}, "teacher.asset = 'news': must not be streamed"),
         ({"corpus.sources": {}}, "corpus.sources: must name at least one source"),
+        ({"distill.textbook": "augmented"}, "distill.textbook = 'augmented': needs textbooks.augmented.match"),
+        ({"textbooks.augmented": {"mod": BOOK}}, "textbooks.augmented.mod: must be one of the tasks match, mood"),
+        (
+            {"textbooks.augmented": {"mood": {**BOOK, "vectors": "glove"}}},
+            "textbooks.augmented.mood.vectors = 'glove': must be one of the assets encoder, films, news",
+        ),
         ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
         ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),
     ],

@@ -143,6 +143,49 @@ def test_what_fails_is_named_with_its_rows_in_message_and_page(
     assert all(part.removeprefix("observed ") in page for part in shown.split("; row "))
 
 
+PAIRS: dict[str, pa.Array] = {
+    "sentence": pa.array(["a", "b", "a"]),
+    "sentence2": pa.array(["c", "c", "d"]),
+    "rank": pa.array([0, 1, 1], pa.int32()),
+    "score": pa.nulls(3, pa.float32()),
+    "source": pa.array(["original", "augmented", "augmented"]),
+}
+
+
+@pytest.mark.parametrize("text", [["sentence"], ["sentence", "sentence2"]])
+def test_augmented_textbooks_of_sentences_and_of_pairs_pass_their_door(door: Door, text: list[str]) -> None:
+    columns = {name: values for name, values in PAIRS.items() if name in text or not name.startswith("sentence")}
+    if len(text) == 1:
+        columns = {**columns, "sentence": pa.array(SENTENCES)}
+    context = {"text": text, "evaluation": ["Dull!"], "variants": 1}
+    door.check([write_shard(door.folder / "a.parquet", columns)], EXPECTATIONS / "augmented.yaml", context)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expectation", "shown"),
+    [
+        (
+            {"sentence2": ["c", "c", "c"]},
+            "expect_compound_columns_to_be_unique",
+            "row 2: {'sentence': 'a', 'sentence2': 'c'}",
+        ),
+        ({"sentence2": ["c", "Dull!", "d"]}, "expect_column_values_to_not_be_in_set", "row 1: {'sentence2': 'Dull!'}"),
+        ({"sentence2": ["c", " ", "d"]}, "expect_column_values_to_match_regex", "row 1: {'sentence2': ' '}"),
+        ({"rank": [0, 1, 2]}, "expect_column_values_to_be_between", "row 2: {'rank': 2}"),
+        ({"source": ["original", "augmented", "web"]}, "expect_column_values_to_be_in_set", "row 2: {'source': 'web'}"),
+        ({"sentence2": None}, "expect_table_columns_to_match_ordered_list", "observed ['sentence', 'rank'"),
+    ],
+)
+def test_an_unsound_augmented_textbook_is_refused_with_its_rows(
+    door: Door, changes: dict[str, Any], expectation: str, shown: str
+) -> None:
+    columns = {name: values for name, values in {**PAIRS, **changes}.items() if values is not None}
+    context = {"text": ["sentence", "sentence2"], "evaluation": ["Dull!"], "variants": 1}
+    message = door.refuse(columns, EXPECTATIONS / "augmented.yaml", context)
+    assert f"fails {expectation} (" in message
+    assert shown in message
+
+
 def test_an_empty_textbook_fails_its_door(door: Door) -> None:
     empty = {name: values[:0] for name, values in GOOD["textbook"].items()}
     message = door.refuse(empty, EXPECTATIONS / "textbook.yaml", CONTEXT["textbook"])

@@ -61,6 +61,18 @@ def test_reads_the_projections_of_the_hidden_states_below_the_layer(family, laye
         torch.testing.assert_close(ours[mask == 1], theirs[mask == 1])
 
 
+def test_the_second_sentence_of_a_pair_is_read_as_such():
+    torch.manual_seed(0)
+    encoder = BertModel(BertConfig(**SHAPE)).eval()
+    ids, mask = torch.randint(5, 50, (1, 6)), torch.ones(1, 6, dtype=torch.long)
+    types = torch.tensor([[0, 0, 0, 1, 1, 1]])
+    below = encoder(ids, mask, types, output_hidden_states=True).hidden_states[1]
+    reader = QkvReader(encoder, 2)
+    query, _, _ = reader(ids, mask, types)
+    torch.testing.assert_close(query, encoder.encoder.layer[1].attention.self.query(below))
+    assert not torch.allclose(query, reader(ids, mask)[0])
+
+
 def test_nothing_above_the_layer_runs():
     encoder = BertModel(BertConfig(**SHAPE)).eval()
     ran: list[int] = []

@@ -1,17 +1,27 @@
 """What a masked language model proposes, for WordPiece and byte-level BPE, against one word at a time."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    MPNetConfig,
+    MPNetForMaskedLM,
+)
 
 from conftest import ENDINGS, MEALS, make_meals
 from textbook.errors import UserError
-from textbook.textbooks.candidates import MaskedLm, Span, double, load_masked_lm, predict
+from textbook.textbooks.candidates import MaskedLm, Span, _logits, double, load_masked_lm, predict
 
 CPU = torch.device("cpu")
+SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
 SENTENCE = "the catish likes (fresh) bread very much."
 
 
@@ -87,10 +97,11 @@ def test_what_continues_a_word_is_never_proposed(lm: MaskedLm) -> None:
 
 
 def test_dropping_them_leaves_fewer_than_k(lm: MaskedLm) -> None:
-    counts = [len(propose(lm, SENTENCE, "likes", k)) for k in range(1, len(lm.tokenizer))]
-    assert all(count <= k for k, count in enumerate(counts, start=1))
+    bounds = [1, 5, 10, 20, len(lm.tokenizer)]
+    counts = [len(propose(lm, SENTENCE, "likes", k)) for k in bounds]
+    assert all(count <= k for count, k in zip(counts, bounds, strict=True))
     assert counts == sorted(counts)
-    assert counts[-1] < len(counts)
+    assert counts[-1] < bounds[-1]
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])
@@ -109,6 +120,33 @@ def test_batches_propose_what_one_word_at_a_time_does(lm: MaskedLm, batch: int) 
     for (sentence, (start, end)), words in zip(masked, found, strict=True):
         assert set(words) == propose_plainly(lm, sentence.sentence, sentence.sentence[start:end], 15)
         assert len(set(words)) == len(words)
+
+
+@pytest.mark.parametrize(
+    ("model_class", "config"),
+    [
+        (BertForMaskedLM, BertConfig(**SHAPE)),
+        (DistilBertForMaskedLM, DistilBertConfig(n_layers=2, n_heads=4, dim=32, hidden_dim=64)),
+        (
+            MPNetForMaskedLM,
+            MPNetConfig(num_hidden_layers=2, num_attention_heads=4, hidden_size=32, intermediate_size=64),
+        ),
+    ],
+)
+def test_only_the_masked_places_are_computed_and_to_the_same_values(model_class: Any, config: Any) -> None:
+    torch.manual_seed(0)
+    model = model_class(config).eval()
+    ids = torch.randint(5, 1000, (3, 12))
+    mask = torch.tensor([[1] * 12, [1] * 9 + [0] * 3, [1] * 12])
+    places = torch.tensor([3, 8, 11])
+    decoded: list[torch.Size] = []
+    hook = model.get_output_embeddings().register_forward_hook(lambda *args: decoded.append(args[2].shape))
+    with torch.no_grad():
+        found = _logits(model, {"input_ids": ids, "attention_mask": mask}, places)
+        hook.remove()
+        whole = model(input_ids=ids, attention_mask=mask).logits
+    torch.testing.assert_close(found, whole[torch.arange(3), places])
+    assert decoded == [(3, 1, config.vocab_size)]
 
 
 def test_beyond_the_models_length_nothing_is_predicted(lm: MaskedLm) -> None:

@@ -4,6 +4,7 @@ Following TinyBERT (Jiao et al. 2020): the model reads the sentence with the wor
 whole sentence; the candidates are its k most probable pieces there, without those that only continue a word.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ Span = tuple[int, int]
 
 # With which mark a piece begins that starts a word after a space: byte-level BPE's, SentencePiece's.
 _SPACE_MARKS = ("Ġ", "▁")
+
+_BEHIND_ATTENTION = re.compile(r"\.layer\.\d+\.attention\.output$")
 
 
 @dataclass(frozen=True)
@@ -143,18 +146,29 @@ def _top(lm: MaskedLm, rows: Sequence[tuple[Doubled, Span]], k: int) -> list[lis
 
 
 def _logits(model: PreTrainedModel, inputs: dict[str, Tensor], places: Tensor) -> Tensor:
-    """The logits [rows, vocabulary] at one place of each row; those of all other places are never computed."""
+    """The logits [rows, vocabulary] at one place of each row; what only the other places need is never computed."""
+    rows = torch.arange(len(places), device=places.device)
 
-    def keep(_layer: nn.Module, states: tuple[Tensor]) -> tuple[Tensor]:
-        return (states[0][torch.arange(len(places), device=places.device), places],)
+    def keep(_module: nn.Module, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(state[rows, places].unsqueeze(1) for state in states)
 
-    decoder: nn.Module = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    hook = decoder.register_forward_pre_hook(keep)
+    hook = _behind_mixing(model).register_forward_pre_hook(keep)
     try:
         logits: Tensor = model(**inputs).logits
     finally:
         hook.remove()
-    return logits
+    return logits[:, 0]
+
+
+def _behind_mixing(model: PreTrainedModel) -> nn.Module:
+    """A module from which on no place reads another.
+
+    That is what follows the last attention, where it has the name that BERT, RoBERTa, XLM-R and ELECTRA give it; else
+    the projection to the vocabulary.
+    """
+    behind = [module for name, module in model.named_modules() if _BEHIND_ATTENTION.search(name)]
+    decoder: nn.Module = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return behind[-1] if behind else decoder
 
 
 def _meanings(lm: MaskedLm, sentence: str, span: Span) -> list[str | None]:
