@@ -77,7 +77,7 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 <dt>{{ name.replace('_', ' ') }}</dt><dd>{{ '{:,}'.format(count) }}</dd>
 {% endfor %}
 </dl>
-<p>Sentences at even distances, from the most relevant to the least:</p>
+<p>Sentences at even distances, from its beginning to its end:</p>
 {% for sentence in section.examples %}
 <blockquote>{{ sentence }}</blockquote>
 {% endfor %}
