@@ -136,7 +136,7 @@ def run_library(setting: Setting, device: Device, steps: int) -> float:
         textbook="contextualized",
         relation_heads=setting.heads,
         teacher_layer=setting.teacher_layer,
-        steps=(steps // LOG_EVERY + 1) * LOG_EVERY,
+        steps=(-(-steps // LOG_EVERY) + 1) * LOG_EVERY,
         batch=setting.batch,
         lr=1e-4,
         warmup=0.01,
