@@ -1,3 +1,5 @@
+import time
+
 import torch
 from torch import nn
 
@@ -5,23 +7,23 @@ from textbook.evaluation.cost import count_parameters, cpu_milliseconds, weight_
 from textbook.models.encoder import load_encoder
 
 
-class Busy(nn.Module):
-    """Multiplies a matrix by itself some times."""
+class Slow(nn.Module):
+    """Takes at least so many milliseconds."""
 
-    def __init__(self, times: int) -> None:
+    def __init__(self, milliseconds: float) -> None:
         super().__init__()
-        self.times = times
+        self.milliseconds = milliseconds
 
     def forward(self, x):
-        for _ in range(self.times):
-            x = x @ x
+        time.sleep(self.milliseconds / 1000)
         return x
 
 
-def test_more_work_takes_more_time():
-    inputs = [{"x": torch.eye(300)} for _ in range(5)]
-    found = cpu_milliseconds({"little": Busy(1), "much": Busy(100)}, inputs)
-    assert found["much"] > 10 * found["little"] > 0
+def test_the_time_is_that_of_one_input_in_milliseconds():
+    inputs = [{"x": torch.ones(1)} for _ in range(5)]
+    found = cpu_milliseconds({"slow": Slow(20), "slower": Slow(40)}, inputs)
+    assert found["slow"] >= 20
+    assert found["slower"] >= 40
 
 
 def test_parameters_and_bytes(tiny_teacher):
