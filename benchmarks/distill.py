@@ -13,6 +13,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +77,17 @@ def read_all_layers(encoder: nn.Module, layer: int) -> Callable[[Tensor, Tensor]
     attention = encoder.encoder.layer[layer - 1].attention.self
     found: dict[str, Tensor] = {}
     for name in ("query", "key", "value"):
-        hook = lambda _module, _inputs, output, name=name: found.update({name: output})  # noqa: E731
-        getattr(attention, name).register_forward_hook(hook)
+        getattr(attention, name).register_forward_hook(partial(_keep, found, name))
 
     def read(ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         encoder(input_ids=ids, attention_mask=mask)
         return found["query"], found["key"], found["value"]
 
     return read
+
+
+def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    found[name] = output
 
 
 def batches(setting: Setting, variant: Variant) -> Iterator[dict[str, Tensor]]:

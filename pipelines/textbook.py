@@ -35,7 +35,7 @@ def textbook(params: Params, kind: str, task: str) -> None:
         ids = ids[: ceil(len(ids) * settings.top_percent / 100)]
         ranking = {"rank": merged.rank[ids], "score": merged.score[ids]}
         context |= {"ranked": True, "k": k}
-        counts = {"anchors": len(anchors), "k": k, "hits": merged.hits, "distinct_hits": len(merged.order())}
+        counts = {"anchors": len(anchors), "k": k, "hits": merged.hits, "distinct_hits": merged.distinct}
         counts |= {"anchors_without_keywords": merged.without_keywords, "anchors_without_hits": merged.without_hits}
     else:
         ids = sample(corpus_size(CORPUS), params.textbooks.general.sentences, params.textbooks.general.seed)

@@ -33,6 +33,11 @@ class Merged:
     without_keywords: int
     without_hits: int
 
+    @property
+    def distinct(self) -> int:
+        """How many sentences were retrieved, each counted once."""
+        return int(np.count_nonzero(self.rank <= self.k))
+
     def order(self, k: int | None = None) -> NDArray[np.int64]:
         """Ids of the sentences of rank k or better, by rank, score and id: a prefix is the more relevant part."""
         ids = np.flatnonzero(self.rank <= (k or self.k))
