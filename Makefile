@@ -33,7 +33,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 quickstart: setup ## Run the whole pipeline on the shipped example and show what came of it
-	@dvc repro
+	@dvc repro metrics register
+	@python -m pipelines.report
 	@python -m pipelines.summary
 
 test: setup check ## Lint, types and tests
@@ -50,8 +51,9 @@ ui: setup ## Open MLflow on http://127.0.0.1:5000 (PORT=…)
 pull: setup ## Fetch a registered model as a Hugging Face folder: make pull TASK=rotten_tomatoes [ALIAS=champion]
 	@python -m tracking.pull "$(TASK)" "$(ALIAS)"
 
-report: setup ## Bring reports/report.html up to date
-	@dvc repro report
+report: setup ## Bring reports/report.html up to date, with what the textbooks are made of
+	@dvc repro metrics register analysis
+	@python -m pipelines.report
 	@python -m pipelines.summary
 
 bench: bench-retrieval bench-distill ## Measure the speed tables again (after quickstart)

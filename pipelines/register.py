@@ -3,7 +3,7 @@
 import mlflow
 
 from pipelines.evaluate import MODEL_NAMES
-from pipelines.stage import CORPUS, EVALUATION, MODELS, REGISTRY, TASKS, TEXTBOOKS, run
+from pipelines.stage import CORPUS, EVALUATION, MODELS, REGISTRY, TASKS, run, textbook_files
 from textbook.files import hash_folder, read_json, sha256, write_json
 from textbook.params import Params
 from textbook.tasks.prepare import read_split, text_columns
@@ -19,13 +19,13 @@ def register(params: Params, task: str) -> None:
     client = connect()
     models, figures = MODELS / task, EVALUATION / f"{task}.json"
     student = models / "student"
-    book = TEXTBOOKS / task / f"{params.distill.textbook}.parquet"
+    books = [("textbook", path) for path in textbook_files(task, params.distill.textbook)]
     hashes = dvc_hashes([str(student), str(figures)])
     with completed_run(params, task, models / "distilled", hash_folder(student) + sha256(figures)) as run_id:
-        sections = params.model_dump(exclude={"assets", "tasks", "student", "distill"})
+        sections = params.model_dump(exclude={"assets", "tasks", "student", "distill", "sweep"})
         mlflow.log_params(flatten({**sections, "tasks": {task: params.task(task).model_dump()}}))
         mlflow.set_tags({f"dvc.{path}": md5 for path, md5 in hashes.items()})
-        for context, path in (("task", TASKS / task), ("corpus", CORPUS), ("textbook", book)):
+        for context, path in (("task", TASKS / task), ("corpus", CORPUS), *books):
             log_dataset(path, hashes.get(str(path)), context)
         replay(client, run_id, "teacher", models / "teacher" / "history.jsonl")
         for start in ("scratch", "student"):
