@@ -23,7 +23,7 @@ setup: $(VENV)/.ready ## Make .venv with locked versions (quickstart and test do
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
 		|| { echo "error: $(PYTHON) is not Python 3.11; name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Setting up $(VENV): some 190 packages, one to five minutes"
+	@echo "Setting up $(VENV): some 210 packages, one to five minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@# A wheel that pip's configuration has at hand is taken first, as it is.
 	@python -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$(TORCH)" 2>/dev/null \
@@ -66,7 +66,7 @@ bench-distill: setup ## The distillation loop, beside the plain one (on a GPU in
 
 lock: setup ## Pin the newest versions that pyproject.toml allows (needs pip-tools, installed aside)
 	@python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
-	@$(VENV)/lock/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --unsafe-package torch \
+	@$(VENV)/lock/bin/pip-compile --quiet --extra dev --extra team --generate-hashes --strip-extras --unsafe-package torch \
 		--no-allow-unsafe --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file $(VENV)/lock.txt pyproject.toml
 	@{ echo "# Exact versions and hashes of everything but torch, which the Makefile installs. Made by 'make lock'."; \
