@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from pipelines.record import live_run
 from pipelines.stage import CACHE, MODELS, TEXTBOOKS, run
 from textbook.files import digest, hash_folder, sha256, write_aside
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer, resolve_layer
@@ -13,7 +14,6 @@ from textbook.training.device import best_device
 from textbook.training.distill import distill as train
 from textbook.training.log import log_to_file
 from textbook.training.tokens import Tokens, open_tokens, save_tokens, tokenize
-from tracking.runs import live_run
 
 
 def distill(params: Params, task: str) -> None:
