@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
+from pipelines.record import live_run
 from pipelines.stage import ASSETS, CACHE, INIT, MODELS, run, textbook_files
 from textbook.assets import locate
 from textbook.files import digest, hash_folder, sha256, write_aside
@@ -18,7 +19,6 @@ from textbook.training.device import best_device
 from textbook.training.distill import distill as train
 from textbook.training.log import Log, log_to_file, shifted
 from textbook.training.tokens import Tokens, open_tokens, save_tokens, tokenize
-from tracking.runs import live_run
 
 Live = Callable[[Params, str, Path], AbstractContextManager[Log]]  # as `live_run`
 
