@@ -16,7 +16,8 @@ def task(params: Params, name: str) -> None:
         counts = prepare_task(name, settings, locate(ASSETS / settings.asset), aside)
         context = {"text": text_columns(settings), "labels": settings.labels, "scale": settings.scale}
         splits = [aside / f"{split}.parquet" for split in (TRAIN, *validation_splits(aside))]
-        validate(splits, EXPECTATIONS / "task.yaml", context, VALIDATION / f"task-{name}.html", f"Task {name}")
+        report, own = VALIDATION / f"task-{name}.html", EXPECTATIONS / "tasks" / f"{name}.yaml"
+        validate(splits, EXPECTATIONS / "task.yaml", context, report, f"Task {name}", own=own)
     further = sum(counts.values()) - counts[TRAIN] - counts["duplicates"]
     print(
         f"{name}: {counts[TRAIN]:,} rows to learn from, {further:,} to validate on; "

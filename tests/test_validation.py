@@ -212,6 +212,15 @@ def test_the_message_counts_what_failed_and_the_page_lists_failures_first(door: 
     assert page.rindex(">fails") < page.index(">holds")
 
 
+def test_a_suite_of_the_users_own_is_checked_besides_if_there_is_one(door: Door) -> None:
+    suite = write_suite(door.folder / "s.yaml", "{type: expect_column_values_to_not_be_null, kwargs: {column: a}}")
+    shard, own = write_shard(door.folder / "0.parquet", {"a": [1, 1]}), door.folder / "own.yaml"
+    validate([shard], suite, {}, door.page, "Task", own=own)
+    write_suite(own, "{type: expect_column_values_to_be_unique, kwargs: {column: a}}")
+    with pytest.raises(UserError, match=r"fails expect_column_values_to_be_unique .* \(1 of 2 checks failed"):
+        validate([shard], suite, {}, door.page, "Task", own=own)
+
+
 def test_every_shard_is_checked_and_the_failing_one_named(door: Door) -> None:
     suite = write_suite(door.folder / "s.yaml", "{type: expect_column_values_to_be_unique, kwargs: {column: a}}")
     shards = [

@@ -11,6 +11,7 @@ from textbook.models.encoder import load_tokenizer
 from textbook.training.device import Device, best_device
 from textbook.training.finetune import Labelled, Settings, finetune, predict
 from textbook.training.log import log_to_file, read_history
+from textbook.training.objective import Objective
 from textbook.training.optimizer import learning_rate, make_optimizer
 from textbook.training.tokens import tokenize
 
@@ -73,6 +74,56 @@ def test_predictions_do_not_depend_on_the_batch(tiny_teacher, reviews):
     assert one.shape == (100, 2)
     assert np.array_equal(one.argmax(1), many.argmax(1))
     assert np.allclose(one, many, atol=1e-5)
+
+
+def test_a_number_is_learnt_as_a_number(tiny_teacher, reviews):
+    train, validation, pad_id = reviews
+    train, validation = (Labelled(each.tokens, 5 * each.labels.astype(np.float32)) for each in (train, validation))
+    model = load_classifier(tiny_teacher, ["stars"], seed=0, regression=True)
+    check = partial(measure, splits={"v": validation}, metrics=["pearson"], pad_id=pad_id, device=CPU)
+    assert train_on(model, train, settings(epochs=10), pad_id, check)["pearson"] > 0.9
+    found = predict(model, validation.tokens, pad_id=pad_id, device=CPU)
+    assert found.shape == (100, 1)
+    assert np.abs(found[:, 0] - validation.labels).mean() < 1
+    assert model.config.problem_type == "regression"
+    assert model.config.id2label == {0: "stars"}
+
+
+def test_patience_ends_training_and_goes_back_to_the_best_epoch(tiny_teacher, reviews):
+    train, _, pad_id = reviews
+    model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
+    seen, epochs = [], []
+    values = iter([0.2, 0.9, 0.5, 0.9, 1.0])  # as good as the best is not better
+
+    def check(model):
+        seen.append(model.classifier.weight.detach().clone())
+        return {"accuracy": next(values), "f1": -1.0}
+
+    how = settings(epochs=5, patience=2)
+    figures = train_on(model, train, how, pad_id, check, log=lambda epoch, _: epochs.append(epoch))
+    assert epochs == [1, 2, 3, 4]
+    assert figures == {"accuracy": 0.9, "f1": -1.0}
+    assert torch.equal(model.classifier.weight, seen[1])
+    assert not torch.equal(model.classifier.weight, seen[3])
+
+
+def test_without_patience_the_last_epoch_stays(tiny_teacher, reviews):
+    train, _, pad_id = reviews
+    model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
+    values = iter([0.9, 0.1])
+    assert train_on(model, train, settings(epochs=2), pad_id, lambda model: {"accuracy": next(values)}) == {
+        "accuracy": 0.1
+    }
+
+
+def test_a_student_learns_from_its_teachers_predictions_alone(tiny_teacher, reviews):
+    train, validation, pad_id = reviews
+    right = np.eye(2, dtype=np.float32)[train.labels] * 4
+    wrong = Labelled(train.tokens, 1 - train.labels)
+    model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
+    check = partial(measure, splits={"v": validation}, metrics=["accuracy"], pad_id=pad_id, device=CPU)
+    objective = Objective(share=1.0, predictions=right, temperature=2.0)
+    assert train_on(model, wrong, settings(epochs=10), pad_id, check, objective=objective)["accuracy"] > 0.9
 
 
 def test_the_learning_rate_rises_and_falls_linearly():
