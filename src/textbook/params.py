@@ -194,8 +194,11 @@ class Augmented(Section):
     """The asset with the masked language model that proposes words: one of `assets.masked_lm`, or a Hugging Face folder
     with safetensors."""
     vectors: Name
-    """The asset with word vectors, for words that are not one piece of the masked LM's: in GloVe's text format, an array
+    """The asset with word vectors, for words that are not one piece to the masked LM: in GloVe's text format, an array
     (.npy) with its words (.parquet), or a folder of Model2Vec's."""
+    varied: PositiveInt | None
+    """How many of the task's sentences (or pairs) are varied, chosen by `seed`; null: all. The others enter as they
+    are."""
     variants: PositiveInt
     """Variants of each sentence (paper: 30 for CoLA, MRPC, RTE, STS-B; 20 for SST-2, QNLI; 10 for MNLI, QQP)."""
     probability: Share
