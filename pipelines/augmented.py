@@ -4,9 +4,9 @@ from functools import partial
 
 from pipelines.stage import ASSETS, CACHE, EXPECTATIONS, TASKS, TEXTBOOKS, VALIDATION, run
 from textbook.assets import MANIFEST, locate
-from textbook.files import digest, hash_code, read_json, remove, write_aside, write_json
+from textbook.files import digest, hash_code, read_json, remove, sha256, write_aside, write_json
 from textbook.params import Params
-from textbook.tasks.prepare import read_split, sentences, texts
+from textbook.tasks.prepare import evaluation_sentences, read_split, texts
 from textbook.textbooks import augmented as code
 from textbook.textbooks import candidates, vectors
 from textbook.textbooks.augmented import find_slots, keep_slots, write_augmented
@@ -21,7 +21,7 @@ def augmented(params: Params, task: str) -> None:
     """Write the augmented textbook of a task, and what it consists of; it appears only when it is sound."""
     settings = params.textbooks.augmented[task]
     first, second = texts(read_split(TASKS / task, "train"))
-    evaluation = sentences(read_split(TASKS / task, "validation"))
+    evaluation = evaluation_sentences(TASKS / task)
     slots = partial(
         find_slots,
         lm=load_masked_lm(locate(ASSETS / settings.masked_lm), best_device().kind),
@@ -45,7 +45,7 @@ def augmented(params: Params, task: str) -> None:
         counts = write_augmented(first, second, keep_slots(slots, work), leaks, aside, settings)
         report, title = VALIDATION / f"textbook-{task}-augmented.html", f"Augmented textbook of {task}"
         validate([aside], EXPECTATIONS / "augmented.yaml", context, report, title)
-    write_json(folder / "augmented.json", counts)
+    write_json(folder / "augmented.json", {**counts, "sha256": sha256(folder / "augmented.parquet")})
     remove(work)
     print(f"{task}, augmented: {counts['sentences']:,} sentences, {counts['leaks']:,} evaluation sentences removed")
 

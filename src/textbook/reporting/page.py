@@ -7,7 +7,6 @@ from pathlib import Path
 from jinja2 import Environment
 
 from textbook.files import write_aside
-from textbook.reporting.table import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -15,9 +14,10 @@ class TaskSection:
     """What the report says of one task; `curves` are SVG elements by caption."""
 
     task: str
+    columns: Sequence[str]
     rows: Sequence[tuple[str, ...]]
     gain: float
-    textbook: dict[str, int]
+    textbook: dict[str, int | str]
     kind: str
     examples: Sequence[str]
     curves: dict[str, str]
@@ -32,10 +32,10 @@ class AnalysisSection:
     figures: dict[str, str]
 
 
-def write_page(sections: Sequence[TaskSection], analysis: AnalysisSection, path: Path) -> None:
+def write_page(sections: Sequence[TaskSection], analysis: AnalysisSection | None, path: Path) -> None:
     """Write the page, whole or not at all."""
     page = Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
-    html = page.render(sections=sections, analysis=analysis, columns=COLUMNS)
+    html = page.render(sections=sections, analysis=analysis)
     with write_aside(path) as aside:
         aside.write_text(html, encoding="utf-8")
 
@@ -60,10 +60,10 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 <p>What each task's student learned, and what it costs.</p>
 {% for section in sections %}
 <h2>{{ section.task }}</h2>
-<p>The distilled student against the same student trained on the labels alone:
+<p>The distilled student against the same student without distillation:
 <strong>{{ '%+.1f' | format(section.gain) }} points</strong>
-(validation accuracy in percent, mean and standard deviation over seeds).</p>
-<div class="scroll"><table class="models"><tr>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
+({{ section.columns[1] }} on validation data in percent, mean and standard deviation over seeds).</p>
+<div class="scroll"><table class="models"><tr>{% for column in section.columns %}<th>{{ column }}</th>{% endfor %}</tr>
 {% for row in section.rows %}
 <tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
@@ -74,7 +74,7 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 <h3>The textbook ({{ section.kind }})</h3>
 <dl>
 {% for name, count in section.textbook.items() %}
-<dt>{{ name.replace('_', ' ') }}</dt><dd>{{ '{:,}'.format(count) }}</dd>
+<dt>{{ name.replace('_', ' ') }}</dt><dd>{{ count if count is string else '{:,}'.format(count) }}</dd>
 {% endfor %}
 </dl>
 <p>Sentences at even distances, from its beginning to its end:</p>
@@ -84,6 +84,7 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 <h3>Where it came from</h3>
 <dl>{% for name, value in section.registered.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
 {% endfor %}
+{% if analysis %}
 <h2>What the textbooks are made of</h2>
 {% for caption, svg in analysis.figures.items() %}
 <figure>{{ svg | safe }}<figcaption>{{ caption }}</figcaption></figure>
@@ -96,5 +97,6 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 {% endfor %}
 </table></div>
 {% endfor %}
+{% endif %}
 </html>
 """
