@@ -37,6 +37,7 @@ OWN: dict[str, Any] = {  # in place of those parts of the shipped file that name
 BOOK = {
     "masked_lm": "encoder",
     "vectors": "news",
+    "varied": None,
     "variants": 20,
     "probability": 0.4,
     "candidates": 15,
