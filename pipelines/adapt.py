@@ -8,7 +8,7 @@ from pipelines.stage import MODELS, run
 from textbook.files import write_aside, write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_config, load_tokenizer
-from textbook.models.student import make_student
+from textbook.models.student import Shape, make_student
 from textbook.params import Params
 from textbook.tasks.prepare import SPLITS
 from textbook.training.device import best_device
@@ -41,7 +41,9 @@ def adapt_from(params: Params, task: str, distilled: Path | None, target: Path) 
             with tempfile.TemporaryDirectory() as name:
                 encoder = distilled or Path(name)
                 if not distilled:
-                    make_student(params.student, load_config(teacher), seed).save_pretrained(encoder)
+                    make_student(Shape(**params.student.model_dump()), load_config(teacher), seed).save_pretrained(
+                        encoder
+                    )
                 model = load_classifier(encoder, params.task(task).labels, seed)
             accuracy = finetune(
                 model,

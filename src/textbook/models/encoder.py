@@ -34,16 +34,16 @@ class QkvReader:
     Args:
         encoder: a bare Hugging Face encoder (no task head).
         layer: the layer to read, 1 is the first.
+        whose: what an error calls the encoder.
 
     Raises:
         UserError: the layer isn't there, or the architecture has no separate projections that we know.
     """
 
-    def __init__(self, encoder: nn.Module, layer: int) -> None:
+    def __init__(self, encoder: nn.Module, layer: int, whose: str = "encoder") -> None:
         self.encoder = encoder
+        self._projections = _projections(encoder, layer, whose)
         self._found: dict[str, Tensor] = {}
-        for name, module in _projections(encoder, layer).items():
-            module.register_forward_hook(self._hook(name))
 
     def __call__(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
@@ -56,8 +56,13 @@ class QkvReader:
         if token_type_ids is not None:
             batch["token_type_ids"] = token_type_ids
         self._found.clear()
-        with suppress(_Captured):
-            self.encoder(**inputs_for(self.encoder, batch))
+        hooks = [module.register_forward_hook(self._hook(name)) for name, module in self._projections.items()]
+        try:
+            with suppress(_Captured):
+                self.encoder(**inputs_for(self.encoder, batch))
+        finally:  # to everybody else it is the encoder that it was
+            for hook in hooks:
+                hook.remove()
         query, key, value = (self._found.pop(name) for name in "qkv")
         return query, key, value
 
@@ -71,7 +76,7 @@ class QkvReader:
         return keep
 
 
-def _projections(encoder: nn.Module, layer: int) -> Mapping[str, nn.Module]:
+def _projections(encoder: nn.Module, layer: int, whose: str) -> Mapping[str, nn.Module]:
     """The projections of a layer by what they give: `q`, `k` and `v`, or `qkv` where one module gives all three."""
     layers: dict[int, dict[str, nn.Module]] = {}
     for name, module in encoder.named_modules():
@@ -81,7 +86,7 @@ def _projections(encoder: nn.Module, layer: int) -> Mapping[str, nn.Module]:
     if not layers:
         raise UserError(f"{type(encoder).__name__}: unsupported encoder; supported are {SUPPORTED}")
     if layer not in layers:
-        raise UserError(f"distill.teacher_layer = {layer}: must be from 1 to {max(layers)}")
+        raise UserError(f"the {whose} has no layer {layer}: must be from 1 to {max(layers)}; see distill.teacher_layer")
     return layers[layer]
 
 

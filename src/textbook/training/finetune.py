@@ -58,8 +58,7 @@ def finetune(
         Validation accuracy (0 to 1) after the last epoch: no epoch is chosen by the data it is judged on.
     """
     model.to(device.kind)
-    lengths = train.tokens.lengths()
-    steps = settings.epochs * -(-len(lengths) // settings.batch)
+    steps = settings.epochs * -(-len(train.tokens) // settings.batch)
     step = 0
     optimizer = make_optimizer(model, settings.weight_decay)
     torch.manual_seed(settings.seed)
@@ -68,7 +67,7 @@ def finetune(
         for epoch in range(settings.epochs):
             model.train()
             losses = []
-            for rows in epoch_batches(lengths, settings.batch, settings.seed, epoch):
+            for rows in epoch_batches(train.tokens.offsets, settings.batch, settings.seed, epoch):
                 batch = {key: part.to(device.kind) for key, part in collate(train.tokens, rows, pad_id).items()}
                 labels = torch.from_numpy(train.labels[rows]).to(device.kind)
                 with device.autocast():
