@@ -9,6 +9,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
+from pipelines.record import live_run
 from pipelines.stage import ASSETS, CACHE, INIT, MODELS, run, textbook_files
 from textbook.assets import locate
 from textbook.files import digest, hash_code, hash_folder, sha256, write_aside
@@ -22,7 +23,6 @@ from textbook.training.distill import distill as train
 from textbook.training.log import Log, log_to_file, shifted
 from textbook.training.token_file import tokenize_book
 from textbook.training.tokens import Tokens, open_tokens
-from tracking.runs import live_run
 
 CODE = hash_code(token_file, token_arrays)  # a token file is made again when the code is another
 Live = Callable[[Params, str, Path], AbstractContextManager[Log]]  # as `live_run`
