@@ -51,7 +51,8 @@ def sweep(_params: Params, *words: str) -> None:
         if _is_done(folder):
             record = finished_record(params, cell, folder)
             run_id = record_cell(client, recorded.experiment, record, parent=recorded.run_id)
-            rows.append({**read_json(folder / "result.json"), "run_id": run_id})
+            figures = {name: value for name, value in read_json(folder / "result.json").items() if name != "scores"}
+            rows.append({**figures, "run_id": run_id})
     table = REPORTS / "sweep.csv"
     if rows:
         write_csv(table, rows)
