@@ -14,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from ray.cluster_utils import Cluster
 
-PART = ["textbook=general,contextualized", "init=random"]  # four cells
+PART = ["textbook=contextualized,contextualized+augmented", "init=random"]  # four cells
 PATIENCE = 300  # seconds until a test gives up waiting
 
 
@@ -93,7 +93,7 @@ def check_runs(project, table):
         assert [other.info.run_id for other in runs if other.data.tags.get("textbook.cell") == cell] == [row["run_id"]]
         losses = [metric.step for metric in client.get_metric_history(row["run_id"], "distill/loss")]
         assert losses == sorted(set(losses))
-        assert losses[-1] == int(row["steps"])
+        assert losses[-1] >= int(row["steps"])  # more with a second stage
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +106,10 @@ def undisturbed(project):
 
 def test_the_table_has_a_row_for_every_cell(undisturbed):
     assert [(row["init"], row["teacher"], row["textbook"]) for row in undisturbed] == [
-        ("random", "task", "general"),
         ("random", "task", "contextualized"),
-        ("random", "general", "general"),
+        ("random", "task", "contextualized+augmented"),
         ("random", "general", "contextualized"),
+        ("random", "general", "contextualized+augmented"),
     ]
     assert all(0 < float(row["mean"]) <= 100 and float(row["task_relation_loss"]) > 0 for row in undisturbed)
 

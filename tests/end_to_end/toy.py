@@ -140,7 +140,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
         sweep={
             "inits": ["random", "general"],
             "teachers": ["task", "general"],
-            "textbooks": ["general", "contextualized"],
+            "textbooks": ["general", "augmented", "contextualized", "contextualized+augmented"],
             "seeds": [0],
             "cpus": 1,
             "gpus": 0,
