@@ -1,5 +1,6 @@
 """`make report`: what was found, as one HTML page."""
 
+from pipelines.progress import DONE
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
 from textbook.files import read_csv, read_json
 from textbook.params import Params
@@ -53,7 +54,8 @@ def _grids() -> list[Grid]:
     if not (REPORTS / "sweep.csv").is_file():
         return []
     header, *rows = read_csv(REPORTS / "sweep.csv")
-    return grids([dict(zip(header, row, strict=True)) for row in rows])
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    return grids([row for row in found if row["state"] == DONE])
 
 
 def _analysis() -> AnalysisSection | None:

@@ -154,6 +154,30 @@ def test_a_node_that_dies_takes_no_cell_with_it(project, undisturbed, monkeypatc
         cluster.shutdown()
 
 
+def test_a_cell_that_fails_stays_in_the_table_and_stops_no_other(project, undisturbed):
+    project.change(sweep__set={"distill.steps": 30, "distill.lr": 1e30})
+    process = start(project, "textbook=contextualized", "init=random", "teacher=task")
+    assert process.wait(PATIENCE) == 1
+    project.change(sweep__set={"distill.steps": 30})
+    log = (project.folder / "sweep.log").read_text()
+    assert "failed: distill: the loss of step" in log
+    assert "error: 1 cells failed" in log
+    (row,) = rows(project)
+    assert (row["textbook"], row["state"]) == ("contextualized", "failed")
+
+
+def test_bad_cells_are_stopped_early_and_not_begun_again(project, undisturbed):
+    """ASHA over a good and a hopeless learning rate, as two seeds would be."""
+    asha = {"grace_steps": 10, "reduction": 2}
+    project.change(sweep__asha=asha, sweep__seeds=[0, 1, 2, 3], sweep__cpus=2, sweep__set={"distill.steps": 80})
+    words = ("textbook=contextualized", "init=random", "teacher=task")
+    table = finish(project, start(project, *words))
+    states = [row["state"] for row in table]
+    assert set(states) == {"done", "stopped"}
+    assert finish(project, start(project, *words)) == table
+    project.change(sweep__asha=None, sweep__seeds=[0], sweep__cpus=1, sweep__set={"distill.steps": 30})
+
+
 def test_a_tracking_server_that_is_away_is_named_at_once(project):
     process = start(project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert process.wait(PATIENCE) == 1
