@@ -1,11 +1,12 @@
-"""Stage `report`: the figures of all tasks, as JSON for `dvc metrics` and as an HTML page."""
+"""`make report`: what was found, as one HTML page."""
 
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
-from textbook.files import read_csv, read_json, write_json
+from textbook.files import read_csv, read_json
 from textbook.params import Params
 from textbook.reporting.curves import curve
+from textbook.reporting.grid import Grid, grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import comparison
+from textbook.reporting.table import LABELS, columns, comparison
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
 
@@ -13,27 +14,27 @@ EXAMPLES = 8
 
 
 def report(params: Params) -> None:
-    """Write `reports/metrics.json` and `reports/report.html`."""
-    metrics = {task: read_json(EVALUATION / f"{task}.json") for task in params.tasks}
-    write_json(REPORTS / "metrics.json", metrics)
-    sections = [_section(params, task, metrics[task]) for task in params.tasks]
-    write_page(sections, _analysis(), REPORTS / "report.html")
+    """Write `reports/report.html` from what the stages made; the grid and the analysis are in it if they were made."""
+    sections = [_section(params, task, read_json(EVALUATION / f"{task}.json")) for task in params.tasks]
+    write_page(sections, _grids(), _analysis(), REPORTS / "report.html")
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
-    kind = params.distill.textbook
+    kind, *_ = params.distill.textbook.split("+")
     first, second = read_book(TEXTBOOKS / task / f"{kind}.parquet")
     book = first if second is None else [f"{one} | {other}" for one, other in zip(first, second, strict=True)]
+    metric = params.task(task).metrics[0]
     history = read_history(MODELS / task / "distilled" / "history.jsonl")
     epochs = {
-        name: [(line["step"], 100 * line["accuracy"]) for line in read_history(path)]
+        name: [(line["step"], 100 * line[metric]) for line in read_history(path)]
         for name, folder in (("from scratch", "scratch"), ("distilled", "student"))
         for path in [min((MODELS / task / folder).glob("history-*.jsonl"))]
     }
     return TaskSection(
         task=task,
+        columns=columns(metric),
         rows=comparison(figures),
-        gain=figures["student"]["accuracy"] - figures["scratch"]["accuracy"],
+        gain=figures["student"]["score"] - figures["scratch"]["score"],
         textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
         kind=kind,
         examples=book[:: -(-len(book) // EXAMPLES)],
@@ -41,13 +42,23 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
             "Distillation: the relation loss on the textbook": curve(
                 {"loss": [(line["step"], line["loss"]) for line in history]}, "step", "relation loss"
             ),
-            "Adaptation: validation accuracy, first seed": curve(epochs, "epoch", "accuracy, %"),
+            f"Adaptation: {LABELS[metric]} on validation data, first seed": curve(epochs, "epoch", LABELS[metric]),
         },
         registered=read_json(REGISTRY / f"{task}.json"),
     )
 
 
-def _analysis() -> AnalysisSection:
+def _grids() -> list[Grid]:
+    """The grid of the last sweep, if there was one."""
+    if not (REPORTS / "sweep.csv").is_file():
+        return []
+    header, *rows = read_csv(REPORTS / "sweep.csv")
+    return grids([dict(zip(header, row, strict=True)) for row in rows])
+
+
+def _analysis() -> AnalysisSection | None:
+    if not (REPORTS / "figure3.svg").is_file():
+        return None
     figure = (REPORTS / "figure3.svg").read_text(encoding="utf-8")
     return AnalysisSection(
         figures={"Relevance (the paper's Figure 3): the share of its 5,000 most frequent words in common": figure},

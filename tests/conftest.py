@@ -43,6 +43,14 @@ COMMON = [
 GOOD, BAD = ["great", "warm", "bright"], ["dull", "slow", "poor"]
 WORDS = COMMON + GOOD + BAD
 
+# The fields of `textbook.params.Distill` that say what is distilled, not how.
+DISTILL = {
+    "init": "random",
+    "teacher": "task",
+    "textbook": "contextualized",
+    "second": {"epochs": 1, "lr": 1e-4, "warmup": 0.06},
+}
+
 
 def make_sentences(count: int, seed: int) -> list[str]:
     """Random sentences of 5 to 15 words, each with a number that makes it distinct."""
@@ -150,3 +158,11 @@ def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     train_masked_lm(folder, request.param)
     torch.set_num_threads(threads)
     return folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> object:
+    """The project at toy size, for all tests that run it whole."""
+    from toy import make_project
+
+    return make_project(tmp_path_factory.mktemp("project"), tiny_teacher)

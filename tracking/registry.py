@@ -1,48 +1,78 @@
-"""The model registry: one registered model per task, its versions, and the alias of the one to use."""
+"""The model registry: one registered model per task and its versions."""
 
-from collections.abc import Sequence
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
 import mlflow.transformers
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, LoggedModelStatus, Run
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 from textbook.files import sha256
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
+from tracking.card import CARD, card
+from tracking.record import Record
 
 CHAMPION = "champion"
-CHECKSUM = "sha256.model.safetensors"
+CHECKSUM = "sha256."  # tags: the hash of each file of the model, by its path
 REQUIREMENTS = ("torch", "transformers", "safetensors")
 
 
-def register(client: MlflowClient, task: str, folder: Path, columns: Sequence[str], example: Sequence[str]) -> str:
-    """Log the classifier in `folder` to the active run, register it under the task's name and make it champion.
-
-    Args:
-        columns: `sentence`, or the two sentences of a pair.
-        example: an input of the model, a text for each column.
-
-    Returns:
-        The version.
-    """
+def log_classifier(client: MlflowClient, record: Record) -> None:
+    """Log the student of a record to the active run: transformers flavour, signature, example, requirements, card."""
+    assert record.model
     names = ("text", "text_pair")  # what a text-classification pipeline calls them
-    pair = len(columns) == 2
+    pair = len(record.example) == 2
     inputs = Schema([ColSpec(DataType.string, name) for name in names] if pair else [ColSpec(DataType.string)])
     outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "score")])
     info = mlflow.transformers.log_model(
-        {"model": read_classifier(folder), "tokenizer": load_tokenizer(folder)},
+        {"model": read_classifier(record.model), "tokenizer": load_tokenizer(record.model)},
         name="model",
         task="text-classification",
         signature=ModelSignature(inputs, outputs),
-        input_example=dict(zip(names, example, strict=True)) if pair else example[0],
+        input_example=dict(zip(names, record.example, strict=True)) if pair else record.example[0],
         pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS],
-        registered_model_name=task,
     )
-    number = str(info.registered_model_version)
-    client.set_model_version_tag(task, number, CHECKSUM, sha256(folder / "model.safetensors"))
-    client.set_registered_model_alias(task, CHAMPION, number)
-    return number
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / CARD).write_text(card(record), encoding="utf-8")
+        client.log_model_artifact(info.model_id, str(Path(name) / CARD))
+        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{info.model_id}", dst_path=name))
+        client.set_logged_model_tags(info.model_id, checksums(folder))
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """The hash of each file that a pulled model is made of, as tags."""
+    parts = [folder / CARD, folder / "model", folder / "components"]
+    files = [path for part in parts for path in ([part] if part.is_file() else part.rglob("*")) if path.is_file()]
+    return {f"{CHECKSUM}{path.relative_to(folder)}": sha256(path) for path in sorted(files)}
+
+
+def logged_model(client: MlflowClient, run: Run) -> LoggedModel | None:
+    """The whole model that a run holds; what a killed process left of one is removed."""
+    query = f"source_run_id = '{run.info.run_id}'"
+    whole = None
+    for model in client.search_logged_models([run.info.experiment_id], query):
+        if any(name.startswith(CHECKSUM) for name in model.tags) and model.status == LoggedModelStatus.READY:
+            whole = model
+        else:
+            client.delete_logged_model(model.model_id)
+    return whole
+
+
+def register(client: MlflowClient, task: str, run_id: str) -> str:
+    """Register the model of a run under the task's name; gives the version, the same one if it is there."""
+    run = client.get_run(run_id)
+    model = logged_model(client, run)
+    assert model, "the run of a recorded cell has a model"
+    if not client.search_registered_models(f"name = '{task}'"):
+        client.create_registered_model(task)
+    for known in client.search_model_versions(f"name = '{task}' AND run_id = '{run_id}'"):
+        return str(known.version)
+    tags = {name: value for name, value in model.tags.items() if name.startswith(CHECKSUM)}
+    source = f"models:/{model.model_id}"
+    made = client.create_model_version(task, source, run_id=run_id, tags=tags, model_id=model.model_id)
+    return str(made.version)

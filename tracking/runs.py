@@ -1,133 +1,148 @@
-"""One MLflow run per result: opened while the student is distilled, completed when it is registered.
+"""One MLflow run per cell, found by what identifies the cell: it can be begun, killed, continued and completed.
 
-DVC may restore a distilled student that another machine made, or use one for several adaptations. Then there is no run
-to complete, and a new one is made, with the distillation's history replayed into it.
+What a cell comes to lies in files of its own, named by its record, and the run is made from them. Logging while the
+cell is made (`live`) is a convenience: where the server was away, `record_cell` brings the run up to date.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Iterable, Mapping
 from getpass import getuser
-from pathlib import Path
 from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.data.dataset_source_registry import resolve_dataset_source
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from requests import RequestException
 
-from textbook.files import read_json, write_json
-from textbook.params import Params
-from textbook.training.log import Log, read_history
-from tracking.lineage import git_tags
-from tracking.store import connect, experiment_id
+from textbook.errors import UserError
+from textbook.training.log import read_history
+from tracking.record import Input, Record
+from tracking.registry import log_classifier, logged_model
 
-CLAIMED = "textbook.completed_by"  # tag of a run that already has a result
-
-
-def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
-    if isinstance(value, Mapping) and value:
-        return {
-            key: leaf
-            for name, part in value.items()
-            for key, leaf in flatten(part, f"{prefix}.{name}".lstrip(".")).items()
-        }
-    return {prefix: value}
+CELL = "textbook.cell"  # tag of a run: the digest of its record
+COMPLETE = "textbook.complete"  # tag of a run that holds all of its record
+PARENT = "mlflow.parentRunId"
 
 
-@contextmanager
-def live_run(params: Params, task: str, record: Path) -> Iterator[Log]:
-    """Open the run of a distillation, or go on with the one in `record`; gives what logs to it.
+def record_cell(
+    client: MlflowClient, experiment: str, record: Record, *, parent: str | None = None, begun_as: str | None = None
+) -> str:
+    """Bring the one run of a cell up to its record, and finish it; a run that is complete is left as it is.
+
+    Call it again after whatever went wrong: nothing is logged twice.
 
     Args:
-        record: a JSON file with the id of the run; written here.
+        experiment, parent: the ids of the experiment and of the sweep's run.
+        begun_as: another digest, under which the run may have been begun.
+
+    Returns:
+        The id of the run.
+
+    Raises:
+        UserError: the server is away; the record keeps what is to be logged.
     """
-    client = connect()
-    known = read_json(record)["run_id"] if record.is_file() else None
-    run_id = known if known and _exists(client, known) else _new_run(client, params, task)
-    write_json(record, {"run_id": run_id})
-    with mlflow.start_run(run_id=run_id, log_system_metrics=True):
-        mlflow.log_params(_distillation_params(params, task))
-
-        def log(step: int, figures: Mapping[str, float]) -> None:
-            mlflow.log_metrics({f"distill/{name}": value for name, value in figures.items()}, step=step)
-
-        yield log
-
-
-@contextmanager
-def completed_run(params: Params, task: str, distilled: Path, result: str) -> Iterator[str]:
-    """Claim the run of a distilled student, or make a new one if it is gone or has another result; gives its id.
-
-    Args:
-        distilled: the folder of the student, with `run.json` and `history.jsonl`.
-        result: what identifies the result that the run is completed with.
-    """
-    client = connect()
-    run_id = read_json(distilled / "run.json")["run_id"]
-    if not _can_complete(client, run_id, experiment_id(client, params.tracking.experiment), result):
-        run_id = _new_run(client, params, task)
-        made_with = _distillation_params(params, task)
-        client.log_batch(run_id, params=[Param(name, str(value)) for name, value in made_with.items()])
-        replay(client, run_id, "distill", distilled / "history.jsonl")
-    client.set_tag(run_id, CLAIMED, result)
-    with mlflow.start_run(run_id=run_id):
-        yield run_id
-
-
-def replay(client: MlflowClient, run_id: str, prefix: str, history: Path) -> None:
-    """Log a history file with the times at which its figures were made."""
-    metrics = [
-        Metric(f"{prefix}/{name}", value, int(line["time"]), int(line["step"]))
-        for line in read_history(history)
-        for name, value in line.items()
-        if name not in ("step", "time")
-    ]
-    for start in range(0, len(metrics), 1000):  # the most that MLflow takes at a time
-        client.log_batch(run_id, metrics=metrics[start : start + 1000])
-
-
-def log_dataset(path: Path, digest: str | None, context: str) -> None:
-    """Note a file or folder as input of the active run.
-
-    Args:
-        digest: its hash in DVC; MLflow keeps 36 characters of it.
-        context: what it is used as, such as `textbook`.
-    """
-    source = resolve_dataset_source(str(path.absolute()))
-    digest = digest and digest.removesuffix(".dir")
-    # MLflow declares `profile` abstract and leaves it out itself
-    mlflow.log_input(MetaDataset(source, name=str(path), digest=digest), context=context)  # type: ignore[abstract]
-
-
-def _new_run(client: MlflowClient, params: Params, task: str) -> str:
-    name = f"{task} · random · task · {params.distill.textbook}"
-    tags = {
-        "mlflow.runName": name,
-        "mlflow.user": getuser(),
-        "mlflow.source.name": "dvc repro",
-        "task": task,
-        **git_tags(),
-    }
-    return str(client.create_run(experiment_id(client, params.tracking.experiment), tags=tags).info.run_id)
-
-
-def _distillation_params(params: Params, task: str) -> dict[str, Any]:
-    return {"task": task, **flatten(params.model_dump(include={"student", "distill"}))}
-
-
-def _can_complete(client: MlflowClient, run_id: str, experiment: str, result: str) -> bool:
-    """Whether a run is there, in the right experiment, and not completed with another result."""
-    if not _exists(client, run_id):
-        return False
-    found = client.get_run(run_id)
-    return found.info.experiment_id == experiment and found.data.tags.get(CLAIMED, result) == result
-
-
-def _exists(client: MlflowClient, run_id: str) -> bool:
     try:
-        return bool(client.get_run(run_id).info.lifecycle_stage == "active")
-    except MlflowException:
-        return False
+        run = open_run(client, experiment, record, parent=parent, begun_as=begun_as)
+        run_id = str(run.info.run_id)
+        if COMPLETE in run.data.tags:
+            return run_id
+        log_start(client, run, record)
+        last = last_steps(run, record.curves)
+        for prefix, path in record.curves.items():
+            if path.is_file():
+                replay(client, run_id, prefix, read_history(path), after=last[prefix])
+        new = {name: value for name, value in record.metrics.items() if run.data.metrics.get(name) != value}
+        client.log_batch(run_id, [Metric(name, float(value), run.info.start_time, 0) for name, value in new.items()])
+        if record.model and not logged_model(client, run):
+            with mlflow.start_run(run_id=run_id):
+                log_classifier(client, record)
+        client.set_tag(run_id, COMPLETE, "true")
+        client.set_terminated(run_id, "FINISHED")
+    except (MlflowException, RequestException) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{client.tracking_uri}: the run of {record.name} could not be recorded ({reason});"
+            " its results are kept: run the same command again when the server is back"
+        ) from None
+    return run_id
+
+
+def open_run(
+    client: MlflowClient, experiment: str, record: Record, *, parent: str | None = None, begun_as: str | None = None
+) -> Run:
+    """The run of a cell, made if it isn't there, and running unless it is complete."""
+    found = find_runs(client, experiment, CELL, record.digest)
+    if not found and begun_as:
+        found = [run for run in find_runs(client, experiment, CELL, begun_as) if COMPLETE not in run.data.tags]
+    if not found:
+        tags = {"mlflow.user": getuser(), CELL: record.digest, **({PARENT: parent} if parent else {})}
+        return client.create_run(experiment, tags=tags, run_name=record.name)
+    run, *others = sorted(found, key=lambda run: COMPLETE not in run.data.tags)
+    for other in others:  # a request that was repeated because its answer was lost
+        client.delete_run(other.info.run_id)
+    if COMPLETE not in run.data.tags:
+        client.update_run(run.info.run_id, status="RUNNING", name=record.name)
+        client.set_tag(run.info.run_id, CELL, record.digest)
+    return run
+
+
+def find_runs(client: MlflowClient, experiment: str, tag: str, value: str) -> list[Run]:
+    """This user's runs with that tag, the oldest first."""
+    query = f"tags.`{tag}` = '{value}' AND tags.`mlflow.user` = '{getuser()}'"
+    return list(client.search_runs([experiment], query, order_by=["attributes.start_time ASC"]))
+
+
+def log_start(client: MlflowClient, run: Run, record: Record) -> None:
+    """Log what is known of a cell before it is made: parameters, tags and inputs."""
+    run_id = run.info.run_id
+    cell = {name: getattr(record, name) for name in ("task", "init", "teacher", "textbook")}
+    params = {**cell, **record.params}
+    for part in _batches(params.items(), 100):
+        client.log_batch(run_id, params=[Param(name, str(value)) for name, value in part])
+    for part in _batches((cell | dict(record.tags)).items(), 100):
+        client.log_batch(run_id, tags=[RunTag(name, value) for name, value in part])
+    for source in record.inputs:
+        log_input(client, run_id, source)
+
+
+def log_input(client: MlflowClient, run_id: str, source: Input) -> None:
+    """Note what a run was made from; MLflow keeps 36 characters of a hash."""
+    digest = (source.digest or "unknown").removesuffix(".dir")[:36]
+    dataset = Dataset(str(source.path), digest, "local", json.dumps({"uri": str(source.path.absolute())}))
+    client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", source.context)])])
+
+
+def replay(
+    client: MlflowClient, run_id: str, prefix: str, history: Iterable[Mapping[str, float]], *, after: float
+) -> float:
+    """Log the lines of a history behind a step, with the times at which they were made; of a step done again, the last.
+
+    Returns:
+        The last step that is logged now.
+    """
+    lines = [line for step, line in sorted({line["step"]: line for line in history}.items()) if step > after]
+    for part in _batches(lines, 50):  # MLflow takes 1000 figures at a time
+        metrics = [
+            Metric(f"{prefix}/{name}", value, int(line["time"]), int(line["step"]))
+            for line in part
+            for name, value in line.items()
+            if name not in ("step", "time")
+        ]
+        client.log_batch(run_id, metrics=metrics)
+        after = part[-1]["step"]
+    return after
+
+
+def last_steps(run: Run, prefixes: Iterable[str]) -> dict[str, float]:
+    """The last step of each curve that a run holds, -1 where it holds none."""
+    latest = run.data.to_proto().metrics  # the figures with their steps, which `run.data.metrics` leaves out
+    return {
+        prefix: max((metric.step for metric in latest if metric.key.rpartition("/")[0] == prefix), default=-1)
+        for prefix in prefixes
+    }
+
+
+def _batches(items: Iterable[Any], size: int) -> list[list[Any]]:
+    found = list(items)
+    return [found[start : start + size] for start in range(0, len(found), size)]

@@ -1,10 +1,25 @@
 """Where runs and models are recorded."""
 
+import logging
 import os
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from textbook.errors import UserError
+
+URI = "MLFLOW_TRACKING_URI"
+# MLflow waits two minutes for an answer and asks for another four; who trains doesn't want to wait so long.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the output is ours
+}
+SECONDS = 5  # to open a connection
 
 
 def local_store() -> str:
@@ -17,16 +32,52 @@ def local_artifacts() -> Path:
     return Path("mlartifacts").absolute()
 
 
-def connect() -> MlflowClient:
-    """A client of the server that `MLFLOW_TRACKING_URI` names, or of the local store."""
-    mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or local_store())
-    return MlflowClient()
+def connect(*, check: bool = True) -> MlflowClient:
+    """A client of the server that `MLFLOW_TRACKING_URI` names, or of the local store.
+
+    Args:
+        check: make sure that the server answers.
+
+    Raises:
+        UserError: it doesn't.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    uri = os.environ.get(URI) or local_store()
+    for name in ("transformers", "system_metrics"):  # which tell what they do, step by step
+        logging.getLogger(f"mlflow.{name}").setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(uri)
+    client = MlflowClient(uri)
+    if check and uri != local_store():
+        try:
+            _open_connection(uri)
+            client.search_experiments(max_results=1)
+        except (OSError, MlflowException) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{URI} = {uri}: no MLflow server answers ({reason}); start it, or unset it") from None
+    return client
+
+
+def _open_connection(uri: str) -> None:
+    """Fail at once where nothing listens."""
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https") and parts.hostname:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname, port), timeout=SECONDS).close()
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """The id of an experiment, made if it isn't there."""
-    experiment = client.get_experiment_by_name(name)
-    if experiment:
-        return str(experiment.experiment_id)
-    local = mlflow.get_tracking_uri() == local_store()
-    return str(client.create_experiment(name, artifact_location=local_artifacts().as_uri() if local else None))
+    """The id of an experiment, made if it isn't there; of several that want it at once, one makes it."""
+    for _ in range(2):
+        experiment = client.get_experiment_by_name(name)
+        if experiment and experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(experiment.experiment_id)
+        if experiment:
+            return str(experiment.experiment_id)
+        local = client.tracking_uri == local_store()
+        try:
+            return str(client.create_experiment(name, artifact_location=local_artifacts().as_uri() if local else None))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+    raise AssertionError("an experiment that exists was not found")

@@ -4,11 +4,12 @@ Every key must be in the file and every key in the file must be known here, so w
 Only what describes an asset or a task may be left out where it says so. The docstring below a field is its help text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -17,6 +18,9 @@ from textbook.errors import UserError
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
+ClassMetric = Literal["accuracy", "f1", "macro_f1", "matthews"]
+NumberMetric = Literal["pearson", "spearman"]
+Metric = ClassMetric | NumberMetric
 
 
 class Section(BaseModel):
@@ -60,15 +64,40 @@ class HubAsset(Section):
     """Leave the files of a data set on the hub; a source of the corpus reads them as it needs them."""
 
 
+class MaskedLmAsset(Section):
+    """A masked language model made here: an encoder that learns to fill masked words of the corpus."""
+
+    encoder: Name
+    """The asset that holds it: a Hugging Face folder with safetensors and tokenizer, fetched."""
+    sentences: PositiveInt
+    """How many sentences of the corpus it learns on, chosen by `seed`; all of them if the corpus has fewer."""
+    steps: PositiveInt
+    batch: PositiveInt
+    """Sentences in a batch, each with the one that follows it in the corpus."""
+    lr: Annotated[float, Field(gt=0)]
+    """Peak learning rate."""
+    warmup: Share
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_length: Annotated[int, Field(ge=8)]
+    """Tokens; longer pairs of sentences are cut."""
+    seed: int
+
+
 class Assets(Section):
-    """Where models and data come from, by name. A name is used once over all three kinds."""
+    """Where models and data come from, by name. A name is used once over all kinds."""
 
     wheel: dict[Name, WheelAsset]
     path: dict[Name, PathAsset]
     hub: dict[Name, HubAsset]
+    masked_lm: dict[Name, MaskedLmAsset]
 
     def names(self) -> list[str]:
         """All names, sorted."""
+        return sorted([*self.fetched(), *self.masked_lm])
+
+    def fetched(self) -> list[str]:
+        """The names of those that are fetched and not made here, sorted."""
         return sorted([*self.wheel, *self.path, *self.hub])
 
 
@@ -102,23 +131,52 @@ class Corpus(Section):
 
 
 class Task(Section):
-    """A labelled classification task over one sentence or a pair."""
+    """A labelled task over one sentence or a pair: classification, which has `labels`, or regression: a `scale`."""
 
     asset: Name
-    """The asset that holds its rows: a Parquet, CSV, TSV or JSONL file, or a folder with `train` and `validation`."""
+    """The asset that holds its rows: a Parquet, CSV, TSV or JSONL file, or a folder of them with a file for each split,
+    such as `train.csv`, or several, named as on the Hugging Face hub: `train-00000-of-00002.parquet`."""
+    files: str = "*"
+    """Which files of a folder, as a glob of their paths in it: `sst2/*`. `*` also stands for `/`."""
     text: Annotated[list[str], Field(min_length=1, max_length=2)]
     """The column with the sentence, or the two columns of a pair."""
     label: str
     """The column with the label."""
-    labels: Annotated[list[str], Field(min_length=2)]
+    labels: Annotated[list[str], Field(min_length=2)] | None = None
     """Names of the classes, in the order of their numbers. Labels in the data may be numbers (0 is the first) or
     names; where all names are numbers (of stars, say), numbers are names."""
-    holdout: PositiveInt | None = None
-    """Rows held out for validation, drawn by `seed`; leave it out where the asset has a validation file."""
+    scale: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """The lowest and the highest number that a label can be. Models learn the numbers as they are, so a scale of about
+    0 to 5 suits usual learning rates."""
+    metrics: Annotated[list[Metric], Field(min_length=1)]
+    """What is reported, the first of which chooses between seeds. If left out: `accuracy`, or for numbers `pearson`
+    and `spearman`. `f1` is that of the second class of two (GLUE's), `macro_f1` the mean over all classes."""
+    validation: Annotated[list[Name], Field(min_length=1)] = ["validation"]
+    """Names of the splits to validate on; the first of them decides, the others are reported besides."""
+    holdout: PositiveInt | Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Rows, or the share of all rows, held out of training for validation, drawn by `seed`; leave it out where the
+    asset has validation files."""
     seed: int = 0
     """Seed of the hold-out."""
     where: dict[str, str | int] = {}
     """Keep the rows in which every named column has the given value."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_metrics(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "metrics" not in raw:
+            return {**raw, "metrics": ["accuracy"] if raw.get("scale") is None else ["pearson", "spearman"]}
+        return raw
+
+    @property
+    def outputs(self) -> list[str]:
+        """What each output of its classifier stands for: the classes, or the one number."""
+        return self.labels or [self.label]
+
+    @property
+    def regression(self) -> bool:
+        """Whether labels are numbers on a scale."""
+        return self.scale is not None
 
 
 class Index(Section):
@@ -166,9 +224,14 @@ class Augmented(Section):
     """The augmented textbook of a task (TaskDA): its sentences, or pairs, with words replaced."""
 
     masked_lm: Name
-    """The asset with the masked language model that proposes words: a Hugging Face folder with safetensors."""
+    """The asset with the masked language model that proposes words: one of `assets.masked_lm`, or a Hugging Face folder
+    with safetensors."""
     vectors: Name
-    """The asset with word vectors in GloVe's text format, for words that are not one piece of the masked LM's."""
+    """The asset with word vectors, for words that are not one piece to the masked LM: in GloVe's text format, an array
+    (.npy) with its words (.parquet), or a folder of Model2Vec's."""
+    varied: PositiveInt | None
+    """How many of the task's sentences (or pairs) are varied, chosen by `seed`; null: all. The others enter as they
+    are."""
     variants: PositiveInt
     """Variants of each sentence (paper: 30 for CoLA, MRPC, RTE, STS-B; 20 for SST-2, QNLI; 10 for MNLI, QQP)."""
     probability: Share
@@ -219,11 +282,31 @@ class Student(Section):
     """Width of the feed-forward layers."""
 
 
+Init = Literal["random", "general"]
+TeacherKind = Literal["task", "general"]
+TextbookKind = Literal["general", "augmented", "contextualized", "contextualized+augmented"]
+BOTH: TextbookKind = "contextualized+augmented"
+AXES = ("init", "teacher", "textbook", "seed")  # the fields of `distill` that span the grid of a sweep
+
+
+class Second(Section):
+    """The second stage of `contextualized+augmented`, on the augmented textbook (TinyBERT: 1e-4, warm-up 0.06)."""
+
+    epochs: Annotated[float, Field(gt=0)]
+    """How often it is read, or which share of it (TinyBERT: 10 for MNLI, QNLI and QQP, 50 for CoLA, else 20)."""
+    lr: Annotated[float, Field(gt=0)]
+    warmup: Share
+
+
 class Distill(Section):
     """Distillation of the teacher's attention relations (MiniLMv2); paper: 400,000 steps of 256, 6e-4, warm-up 0.01."""
 
-    textbook: Literal["contextualized", "general", "augmented"]
-    """The text on which the teacher teaches."""
+    init: Init
+    """What the student starts from: `random` weights, or those of the `general` student, see `GeneralInit`."""
+    teacher: TeacherKind
+    """The teacher fine-tuned on the `task`, or the `general` one as it was pretrained."""
+    textbook: TextbookKind
+    """The text on which the teacher teaches; `contextualized+augmented` is first the one, then the other."""
     relation_heads: PositiveInt
     """Into how many heads queries, keys and values are split for their relations; divides both hidden sizes."""
     teacher_layer: PositiveInt | Literal["auto"]
@@ -237,12 +320,36 @@ class Distill(Section):
     max_length: Annotated[int, Field(ge=8)]
     """Tokens; longer sentences are cut."""
     seed: int
+    snapshots: list[PositiveInt]
+    """Steps after which the student is kept too, under `snapshots` (Figure 2 of the paper); `[]`: only at the end."""
+    second: Second
+
+
+class GeneralInit(Section):
+    """The general student: distilled from the general teacher on the general textbook, once for all tasks.
+
+    What isn't said here is as in `distill`.
+    """
+
+    steps: PositiveInt
 
 
 class Adapt(Section):
-    """Task mode adaptation: the student, distilled or from scratch, is fine-tuned on gold labels."""
+    """Task mode adaptation: the student, distilled or from scratch, is fine-tuned (paper: on gold labels)."""
 
+    targets: Literal["gold", "teacher", "both"]
+    """What it learns from: the labels, the fine-tuned teacher's predictions for the same texts, or both."""
+    weight: Share
+    """With `both`, the part of the teacher's predictions in the loss."""
+    temperature: Annotated[float, Field(gt=0)]
+    """Softens the predictions of teacher and student; numbers on a scale have none."""
+    class_weights: Literal["none", "balanced"]
+    """`balanced`: in the loss of gold labels all classes count alike, however rare. Numbers on a scale have none."""
     epochs: PositiveInt
+    """How many, or with patience at most."""
+    patience: PositiveInt | None
+    """Stop after so many epochs in a row without a better one, and keep the best; null: keep the last. The best is
+    chosen by the validation data, so its figures on the same data are a little too good."""
     batch: PositiveInt
     lr: Annotated[float, Field(gt=0)]
     warmup: Share
@@ -257,6 +364,38 @@ class Evaluate(Section):
 
     latency_sentences: PositiveInt
     """Validation rows timed one at a time on the CPU."""
+
+
+class Asha(Section):
+    """Asynchronous successive halving over the relation loss: it compares what cells have after as many steps.
+
+    Losses of different teachers or textbooks aren't on one scale, so it suits grids over seeds and settings.
+    """
+
+    grace_steps: PositiveInt
+    """No cell is stopped before."""
+    reduction: Annotated[int, Field(ge=2)]
+    """One of so many goes on at each rung."""
+
+
+class Sweep(Section):
+    """The grid of `make sweep`: every init with every teacher, textbook, task and seed is a cell."""
+
+    inits: Annotated[list[Init], Field(min_length=1)]
+    teachers: Annotated[list[TeacherKind], Field(min_length=1)]
+    textbooks: Annotated[list[TextbookKind], Field(min_length=1)]
+    seeds: Annotated[list[int], Field(min_length=1)]
+    """Seeds of the distillation; those of the adaptation are in `adapt`."""
+    cpus: Annotated[float, Field(gt=0)]
+    """CPU cores for a cell."""
+    gpus: Annotated[float, Field(ge=0)]
+    """GPUs for a cell; several cells may share one: 0.5."""
+    retries: Annotated[int, Field(ge=0)]
+    """How often a cell is tried again, from its last checkpoint, when its worker or node is lost."""
+    asha: Asha | None
+    """Stop cells that do badly early; null: all run to their end."""
+    set: dict[str, Any]
+    """Parameters of `distill` and `adapt` that are different in the sweep, by dotted name: `distill.steps: 150`."""
 
 
 class Tracking(Section):
@@ -277,8 +416,10 @@ class Params(Section):
     teacher: Teacher
     student: Student
     distill: Distill
+    general_init: GeneralInit
     adapt: Adapt
     evaluate: Evaluate
+    sweep: Sweep
     tracking: Tracking
 
     def task(self, name: str) -> Task:
@@ -292,8 +433,11 @@ class Params(Section):
         return self.tasks[name]
 
 
-def load_params(path: Path = Path("params.yaml")) -> Params:
+def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = MappingProxyType({})) -> Params:
     """Read and check a parameter file.
+
+    Args:
+        changes: values to use instead of the file's, by dotted name.
 
     Raises:
         UserError: names each key that is wrong, its value and what is allowed.
@@ -306,6 +450,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must be a mapping with the keys {', '.join(Params.model_fields)}")
+    for name, value in changes.items():
+        _change(raw, name, value, path)
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
@@ -318,6 +464,16 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     if problems:
         raise UserError("; ".join(f"{path}: {problem}" for problem in problems))
     return params
+
+
+def _change(raw: dict[str, Any], name: str, value: Any, path: Path) -> None:
+    """Set a value by its dotted name."""
+    *sections, last = name.split(".")
+    for section in sections:
+        raw = raw[section] if isinstance(raw, dict) and section in raw else {}
+    if last not in raw:
+        raise UserError(f"{path}: {name} cannot be changed: it is not a parameter of the file")
+    raw[last] = value
 
 
 def _explain(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
@@ -357,12 +513,14 @@ def _contradictions(params: Params) -> list[str]:
     """Combinations of values, each allowed by itself, that cannot work together."""
     problems = []
     assets, student = params.assets, params.student
-    names = [*assets.wheel, *assets.path, *assets.hub]
+    names = [*assets.fetched(), *assets.masked_lm]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"assets: {name!r} is defined more than once")
     used = {f"corpus.sources.{name}.asset": source.asset for name, source in params.corpus.sources.items()}
     used |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
+    used |= {f"assets.masked_lm.{name}.encoder": made.encoder for name, made in assets.masked_lm.items()}
     used["teacher.asset"] = params.teacher.asset
+    may_be_made = ["teacher.asset", *(f"textbooks.augmented.{name}.masked_lm" for name in params.textbooks.augmented)]
     augmented = params.textbooks.augmented
     for name, book in augmented.items():
         key = f"textbooks.augmented.{name}"
@@ -370,28 +528,56 @@ def _contradictions(params: Params) -> list[str]:
         if name not in params.tasks:
             problems.append(f"{key}: must be one of the tasks {', '.join(sorted(params.tasks))}")
     missing = sorted(set(params.tasks) - set(augmented))
-    if params.distill.textbook == "augmented" and missing:
-        problems.append(f"distill.textbook = 'augmented': needs textbooks.augmented.{missing[0]}")
+    if "augmented" in params.distill.textbook and missing:
+        problems.append(f"distill.textbook = {params.distill.textbook!r}: needs textbooks.augmented.{missing[0]}")
     for name, hub in assets.hub.items():
         if hub.stream and hub.kind != "dataset":
             problems.append(f"assets.hub.{name}.stream = true: must be false unless kind is 'dataset'")
         for key in (key for key, asset in used.items() if hub.stream and asset == name and key[:6] != "corpus"):
             problems.append(f"{key} = {name!r}: must not be streamed; only a source of the corpus can be")
     for name, task in params.tasks.items():
-        if len(set(task.labels)) < len(task.labels):
-            problems.append(f"tasks.{name}.labels = {task.labels}: must name each class once")
+        problems += [f"tasks.{name}.{problem}" for problem in _task_contradictions(task)]
     for key, asset in used.items():
-        if asset not in names:
-            problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(assets.names())}")
+        allowed = assets.names() if key in may_be_made else assets.fetched()
+        if asset not in allowed:
+            problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(allowed)}")
     if not params.corpus.sources:
         problems.append("corpus.sources: must name at least one source")
+    for key in params.sweep.set:
+        if key.split(".")[0] not in ("distill", "adapt") or key.removeprefix("distill.") in AXES:
+            problems.append(f"sweep.set: {key!r} must be below distill or adapt, and not {', '.join(AXES)}")
     low, high = params.corpus.min_words, params.corpus.max_words
     if low > high:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
     if student.hidden % student.heads:
         problems.append(f"student.hidden = {student.hidden}: must be a multiple of student.heads = {student.heads}")
+    late = [step for step in params.distill.snapshots if step > params.distill.steps]
+    if late:
+        problems.append(f"distill.snapshots = {late[0]}: must not exceed distill.steps = {params.distill.steps}")
     if student.hidden % params.distill.relation_heads:
         problems.append(
             f"distill.relation_heads = {params.distill.relation_heads}: must divide student.hidden = {student.hidden}"
         )
+    return problems
+
+
+def _task_contradictions(task: Task) -> list[str]:
+    problems = []
+    if (task.labels is None) == (task.scale is None):
+        problems.append("labels: name either `labels`, the classes, or `scale`, the lowest and highest number")
+    if task.labels and len(set(task.labels)) < len(task.labels):
+        problems.append(f"labels = {task.labels}: must name each class once")
+    if task.scale and task.scale[0] >= task.scale[1]:
+        problems.append(f"scale = {task.scale}: must be the lowest and the highest number")
+    allowed = get_args(NumberMetric if task.scale else ClassMetric)
+    if wrong := [metric for metric in task.metrics if metric not in allowed]:
+        problems.append(f"metrics = {task.metrics}: {wrong[0]!r} is not one of {', '.join(allowed)}")
+    if "f1" in task.metrics and len(task.outputs) > 2:
+        problems.append(f"metrics = {task.metrics}: 'f1' is for two classes; of {len(task.outputs)} take 'macro_f1'")
+    if len(set(task.metrics)) < len(task.metrics):
+        problems.append(f"metrics = {task.metrics}: must name each once")
+    if len({"train", *task.validation}) <= len(task.validation):
+        problems.append(f"validation = {task.validation}: must name splits other than 'train', each once")
+    if task.holdout is not None and len(task.validation) > 1:
+        problems.append(f"holdout = {task.holdout}: makes one split to validate on, not {', '.join(task.validation)}")
     return problems

@@ -1,33 +1,43 @@
 from textbook.reporting.curves import curve
+from textbook.reporting.grid import grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import comparison
+from textbook.reporting.table import columns, comparison
 
 FIGURES = {
     "teacher": {
-        "accuracy": 84,
-        "accuracy_std": 0,
+        "score": 84,
+        "score_std": 0,
         "seeds": 1,
         "parameters": 22.7e6,
         "bytes": 91e6,
         "ms_per_sentence": 8.0,
     },
     "scratch": {
-        "accuracy": 76.1,
-        "accuracy_std": 0.5,
+        "score": 76.1,
+        "score_std": 0.5,
         "seeds": 2,
         "parameters": 7e6,
         "bytes": 29e6,
         "ms_per_sentence": 2.0,
     },
     "student": {
-        "accuracy": 81.4,
-        "accuracy_std": 0.3,
+        "score": 81.4,
+        "score_std": 0.3,
         "seeds": 2,
         "parameters": 7e6,
         "bytes": 29e6,
         "ms_per_sentence": 1.6,
     },
 }
+
+
+PLACE = {"task": "sst2", "init": "random", "teacher": "task", "metric": "accuracy", "std": "0.2"}
+GRIDS = grids(
+    [
+        {**PLACE, "textbook": book, "mean": mean, "run_id": f"run-of-{book}"}
+        for book, mean in (("general", "80.0"), ("contextualized", "82.5"))
+    ]
+)
 
 
 def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_seeds():
@@ -40,6 +50,7 @@ def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_se
 def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
     section = TaskSection(
         task="reviews",
+        columns=columns("matthews"),
         rows=comparison(FIGURES),
         gain=5.3,
         textbook={"sentences": 1234},
@@ -52,10 +63,11 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]},
         figures={"Relevance": curve({"a": [(1, 2)]}, "x", "y")},
     )
-    write_page([section], analysis, tmp_path / "report.html")
+    write_page([section], GRIDS, analysis, tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
     for expected in (
         "81.4 ± 0.3",
+        "<th>Matthews</th>",
         "+5.3 points",
         "1,234",
         "<svg",
@@ -63,6 +75,9 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         "7,654,321",
         "<th>text bytes</th>",
         "&lt;script&gt;",
+        "<strong>82.5 ± 0.2</strong> <small>95.2</small>",
+        "accuracy: best is contextualized",
+        "run-of-general",
     ):
         assert expected in html
     assert "<script" not in html

@@ -1,89 +1,102 @@
-import json
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+from mlflow.entities import Metric
 
-from textbook.params import load_params
 from textbook.training.log import log_to_file
-from tracking.runs import completed_run, flatten, live_run
-from tracking.store import connect, experiment_id
-
-ROOT = Path(__file__).parents[2]
+from tracking.record import Input, Record, flatten
+from tracking.runs import CELL, COMPLETE, PARENT, find_runs, record_cell
 
 
 @pytest.fixture
-def params(tmp_path, monkeypatch):
-    """The shipped parameters, in an empty folder of its own store."""
-    found = load_params(ROOT / "params.yaml")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return found
-
-
-def distilled(params, folder):
-    """A distillation of two steps, logged live; gives its run id."""
-    folder.mkdir()
-    with live_run(params, "rotten_tomatoes", folder / "run.json") as log:
-        both = log_to_file(folder / "history.jsonl", then=log)
-        both(10, {"loss": 0.9})
-        both(20, {"loss": 0.5})
-    return json.loads((folder / "run.json").read_text())["run_id"]
+def record(tmp_path):
+    """A cell without a model, with a curve of two steps."""
+    log = log_to_file(tmp_path / "history.jsonl")
+    log(10, {"loss": 0.9})
+    log(20, {"loss": 0.5})
+    return Record(
+        "digest",
+        "films",
+        "random",
+        "task",
+        "contextualized",
+        params={f"part.{number}": number for number in range(120)},
+        tags={"git.dirty": "false"},
+        inputs=[Input("task", tmp_path, "0123456789abcdef0123456789abcdef.dir")],
+        curves={"distill": tmp_path / "history.jsonl", "student/0": tmp_path / "not-there.jsonl"},
+        metrics={"student/accuracy": 81.5},
+    )
 
 
 def losses(client, run_id):
     return [(metric.step, metric.value) for metric in client.get_metric_history(run_id, "distill/loss")]
 
 
-def test_a_run_is_opened_live_and_completed_later(params, tmp_path):
-    run_id = distilled(params, tmp_path / "student")
-    with completed_run(params, "rotten_tomatoes", tmp_path / "student", "result") as completed:
-        assert completed == run_id
-    client = connect()
-    run = client.get_run(run_id)
-    assert run.info.status == "FINISHED"
-    assert run.info.run_name == "rotten_tomatoes · random · task · contextualized"
-    assert run.data.params["distill.relation_heads"] == str(params.distill.relation_heads)
-    assert run.data.tags["mlflow.source.git.commit"]
+def test_a_run_holds_all_of_its_record(client, experiment, record):
+    run = client.get_run(record_cell(client, experiment, record, parent="sweep"))
+    assert run.info.experiment_id == experiment
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "films · random · task · contextualized")
+    assert run.data.params == {
+        "task": "films",
+        "init": "random",
+        "teacher": "task",
+        "textbook": "contextualized",
+        **{f"part.{number}": str(number) for number in range(120)},
+    }
+    assert run.data.metrics == {"distill/loss": 0.5, "student/accuracy": 81.5}
+    assert run.data.tags["git.dirty"] == "false"
+    assert run.data.tags[PARENT] == "sweep"
+    history = client.get_metric_history(run.info.run_id, "distill/loss")
+    lines = record.curves["distill"].read_text().splitlines()
+    assert [(metric.step, metric.value) for metric in history] == [(10, 0.9), (20, 0.5)]
+    assert all(f'"time": {metric.timestamp}' in line for metric, line in zip(history, lines, strict=True))
+    (entry,) = run.inputs.dataset_inputs
+    assert entry.dataset.digest == "0123456789abcdef0123456789abcdef"
+    assert [(tag.key, tag.value) for tag in entry.tags] == [("mlflow.data.context", "task")]
+
+
+def test_a_cell_is_recorded_once(client, experiment, record):
+    run_id = record_cell(client, experiment, record)
+    assert record_cell(client, experiment, record) == run_id
+    assert record_cell(client, experiment, replace(record, digest="another")) != run_id
     assert losses(client, run_id) == [(10, 0.9), (20, 0.5)]
-    assert client.get_experiment(run.info.experiment_id).name == params.tracking.experiment
 
 
-def test_a_second_result_of_the_same_student_gets_a_run_of_its_own(params, tmp_path):
-    run_id = distilled(params, tmp_path / "student")
-    ids = []
-    for result in ("first", "first", "second"):
-        with completed_run(params, "rotten_tomatoes", tmp_path / "student", result) as completed:
-            ids.append(completed)
-    assert ids[:2] == [run_id, run_id]
-    assert ids[2] != run_id
-    assert losses(connect(), ids[2]) == [(10, 0.9), (20, 0.5)]
+def test_what_a_killed_process_left_is_completed(client, experiment, record):
+    left = client.create_run(experiment, tags={"mlflow.user": "", CELL: record.digest}).info
+    client.set_tag(left.run_id, "mlflow.user", find_user(client, experiment, record))
+    client.log_batch(left.run_id, metrics=[Metric("distill/loss", 0.9, 1, 10)])
+    assert record_cell(client, experiment, record) == left.run_id
+    assert losses(client, left.run_id) == [(10, 0.9), (20, 0.5)]
+    assert client.get_run(left.run_id).info.status == "FINISHED"
 
 
-def test_a_student_from_elsewhere_gets_a_run_with_its_history(params, tmp_path):
-    run_id = distilled(params, tmp_path / "student")
-    connect().delete_run(run_id)
-    with completed_run(params, "rotten_tomatoes", tmp_path / "student", "result") as completed:
-        pass
-    assert completed != run_id
-    assert losses(connect(), completed) == [(10, 0.9), (20, 0.5)]
+def find_user(client, experiment, record):
+    """Whom a run is recorded for."""
+    run_id = record_cell(client, experiment, replace(record, digest="for its user"))
+    return client.get_run(run_id).data.tags["mlflow.user"]
 
 
-def test_a_killed_distillation_goes_on_in_its_run(params, tmp_path):
-    record = tmp_path / "run.json"
+def test_a_run_that_was_begun_under_another_name_is_taken_over_once(client, experiment, record):
+    begun = record_cell(client, experiment, replace(record, digest="begun"))
+    client.delete_tag(begun, COMPLETE)
+    client.set_terminated(begun, "FINISHED")
+    assert record_cell(client, experiment, replace(record, digest="one"), begun_as="begun") == begun
+    assert record_cell(client, experiment, replace(record, digest="two"), begun_as="begun") != begun
 
-    def die():
-        with live_run(params, "rotten_tomatoes", record) as log:
-            log(10, {"loss": 0.9})
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        die()
-    with live_run(params, "rotten_tomatoes", record) as log:
-        log(20, {"loss": 0.5})
-    client = connect()
-    runs = client.search_runs([experiment_id(client, params.tracking.experiment)])
-    assert [run.info.status for run in runs] == ["FINISHED"]
-    assert losses(client, runs[0].info.run_id) == [(10, 0.9), (20, 0.5)]
+def test_of_two_runs_of_a_cell_one_stays(client, experiment, record):
+    first = record_cell(client, experiment, record)
+    second = record_cell(client, experiment, replace(record, digest="twin"))
+    client.set_tag(second, CELL, record.digest)
+    client.delete_tag(first, COMPLETE)
+    assert record_cell(client, experiment, record) == second
+    assert [run.info.run_id for run in find_runs(client, experiment, CELL, record.digest)] == [second]
+
+
+def test_a_step_that_was_done_again_is_logged_once(client, experiment, record):
+    log_to_file(record.curves["distill"])(20, {"loss": 0.4})
+    assert losses(client, record_cell(client, experiment, record)) == [(10, 0.9), (20, 0.4)]
 
 
 def test_flatten():
