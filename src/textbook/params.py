@@ -320,6 +320,8 @@ class Distill(Section):
     max_length: Annotated[int, Field(ge=8)]
     """Tokens; longer sentences are cut."""
     seed: int
+    snapshots: list[PositiveInt]
+    """Steps after which the student is kept too, under `snapshots` (Figure 2 of the paper); `[]`: only at the end."""
     second: Second
 
 
@@ -549,6 +551,9 @@ def _contradictions(params: Params) -> list[str]:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
     if student.hidden % student.heads:
         problems.append(f"student.hidden = {student.hidden}: must be a multiple of student.heads = {student.heads}")
+    late = [step for step in params.distill.snapshots if step > params.distill.steps]
+    if late:
+        problems.append(f"distill.snapshots = {late[0]}: must not exceed distill.steps = {params.distill.steps}")
     if student.hidden % params.distill.relation_heads:
         problems.append(
             f"distill.relation_heads = {params.distill.relation_heads}: must divide student.hidden = {student.hidden}"

@@ -140,8 +140,9 @@ def test_killed_driver_and_killed_worker_change_nothing(project, undisturbed):
     project.change(sweep__set={"distill.steps": 30})
 
 
-def test_a_node_that_dies_takes_no_cell_with_it(project, undisturbed):
+def test_a_node_that_dies_takes_no_cell_with_it(project, undisturbed, monkeypatch):
     shutil.rmtree(project.folder / "data" / "cells")
+    monkeypatch.setenv("PYTHONPATH", str(project.folder / "src"))  # the nodes' workers, as if installed from there
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         second = cluster.add_node(num_cpus=1)

@@ -78,7 +78,7 @@ def _write_shard(job: tuple[Path, int, int, int, list[tuple[Stretch, str]]], dup
     table = pa.concat_tables(parts).combine_chunks()  # so that the file doesn't show where the input was cut
     table = table.add_column(0, "id", pa.array(np.arange(start, stop)))
     with write_aside(target) as aside:
-        pq.write_table(table.cast(SCHEMA), aside, compression="zstd")
+        pq.write_table(table.cast(SCHEMA), aside, compression="zstd", use_dictionary=["source"])
 
 
 def shard_paths(folder: Path) -> list[Path]:
