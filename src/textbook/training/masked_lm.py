@@ -22,6 +22,7 @@ from textbook.training.device import Device
 from textbook.training.interrupt import sigterm_as_event
 from textbook.training.log import Log, silent
 from textbook.training.optimizer import learning_rate, make_optimizer, set_rate
+from textbook.training.replicas import Replica
 from textbook.training.tokens import Tokens, collate
 
 HIDDEN = 0.15  # share of the tokens that are to be filled
@@ -76,13 +77,14 @@ def train_masked_lm(
         checkpoints: a folder of this very run; it goes on from the newest one there, to the same weights.
 
     Raises:
-        UserError: the loss is no longer finite.
+        UserError: the checkpoint is that of another run; the loss is no longer finite.
         SystemExit: SIGTERM came; a checkpoint was written.
     """
     model.to(device.kind).eval()  # type: ignore[arg-type]
     optimizer = make_optimizer(model, settings.weight_decay)
-    done = load_checkpoint(checkpoints, model, optimizer) if checkpoints else 0
-    stream = BatchStream(tokens.lengths(), settings.batch, settings.seed)
+    run = {**settings.model_dump(), "texts": len(tokens), "tokens": int(tokens.offsets[-1])}
+    done = load_checkpoint(checkpoints, model, optimizer, run, Replica()) if checkpoints else 0
+    stream = BatchStream(tokens.offsets, settings.batch, settings.seed)
     special = np.array(tokenizer.all_special_ids)
     last_log = last_checkpoint = time.monotonic()
     figures: list[Tensor] = []
@@ -126,7 +128,7 @@ def train_masked_lm(
                 last_log, figures, seen = now, [], 0
             due = last or terminated.is_set() or time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS
             if checkpoints and due:
-                save_checkpoint(checkpoints, step + 1, model, optimizer)
+                save_checkpoint(checkpoints, step + 1, model, optimizer, run, Replica())
                 last_checkpoint = time.monotonic()
             if terminated.is_set():
                 raise SystemExit(128 + signal.SIGTERM)
