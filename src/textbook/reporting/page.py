@@ -16,6 +16,7 @@ class TaskSection:
     task: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, ...]]
+    costs: Sequence[tuple[str, ...]]
     gain: float
     textbook: dict[str, int | str]
     kind: str
@@ -65,6 +66,12 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 ({{ section.columns[1] }} on validation data in percent, mean and standard deviation over seeds).</p>
 <div class="scroll"><table class="models"><tr>{% for column in section.columns %}<th>{{ column }}</th>{% endfor %}</tr>
 {% for row in section.rows %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</table></div>
+<div class="scroll"><table class="models"><caption>On the CPU in fp32, by batch x tokens</caption>
+<tr>{% for cell in section.costs[0] %}<th>{{ cell }}</th>{% endfor %}</tr>
+{% for row in section.costs[1:] %}
 <tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </table></div>
