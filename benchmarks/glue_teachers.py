@@ -72,12 +72,12 @@ def show(params: Params, runs: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Fill the table as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", nargs="*", choices=[*EPOCHS], help="all if none is named")
+    parser.add_argument("tasks", nargs="*", choices=[*EPOCHS], default=[*EPOCHS], help="all if none is named")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     words = parser.parse_args()
     params = load_params(Path("profiles/glue.yaml"))
     runs: list[dict[str, Any]] = read_json(RESULTS) if RESULTS.is_file() else []
-    for task in words.tasks or EPOCHS:
+    for task in words.tasks:
         for seed in words.seeds:
             if not any((run["task"], run["seed"]) == (task, seed) for run in runs):
                 runs.append(fine_tune(params, task, seed))

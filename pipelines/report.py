@@ -7,7 +7,7 @@ from textbook.params import Params
 from textbook.reporting.curves import curve
 from textbook.reporting.grid import Grid, grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import LABELS, columns, comparison
+from textbook.reporting.table import LABELS, columns, comparison, costs
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
 
@@ -35,6 +35,7 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
         task=task,
         columns=columns(metric),
         rows=comparison(figures),
+        costs=costs(figures),
         gain=figures["student"]["score"] - figures["scratch"]["score"],
         textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
         kind=kind,

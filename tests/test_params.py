@@ -252,6 +252,7 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
             {"textbooks.augmented": {"mood": {**BOOK, "vectors": "glove"}}},
             "textbooks.augmented.mood.vectors = 'glove': must be one of the assets encoder, films, news",
         ),
+        ({"evaluate.lengths": [16, 65]}, "evaluate.lengths = [16, 65]: must not exceed adapt.max_length = 64"),
         ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
         ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),
         ({"tasks.mood.labels": DELETE}, "tasks.mood.labels: name either `labels`, the classes, or `scale`"),

@@ -364,6 +364,10 @@ class Evaluate(Section):
 
     latency_sentences: PositiveInt
     """Validation rows timed one at a time on the CPU."""
+    batches: Annotated[list[PositiveInt], Field(min_length=1)]
+    """Sizes of the batches that are timed on the CPU besides, each with every length."""
+    lengths: Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=1)]
+    """Tokens of the texts in these batches; also those of which the operations are counted."""
 
 
 class Asha(Section):
@@ -541,6 +545,9 @@ def _contradictions(params: Params) -> list[str]:
         allowed = assets.names() if key in may_be_made else assets.fetched()
         if asset not in allowed:
             problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(allowed)}")
+    longest, limit = max(params.evaluate.lengths), params.adapt.max_length
+    if longest > limit:
+        problems.append(f"evaluate.lengths = {params.evaluate.lengths}: must not exceed adapt.max_length = {limit}")
     if not params.corpus.sources:
         problems.append("corpus.sources: must name at least one source")
     for key in params.sweep.set:
