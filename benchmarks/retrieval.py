@@ -38,7 +38,7 @@ from textbook.params import Index as Settings
 from textbook.params import load_params
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.rake import query
-from textbook.tasks.prepare import prepare_task, read_split, sentences
+from textbook.tasks.prepare import TRAIN, evaluation_sentences, prepare_task, read_split, sentences
 from textbook.textbooks.book import write_book
 from textbook.textbooks.contextualized import retrieve
 from textbook.textbooks.leaks import LeakFilter
@@ -111,8 +111,8 @@ def index(corpus: Path, target: Path) -> float:
 
 def textbook(corpus: Path, built: Path, task: Path, k: int, anchors: int, target: Path) -> tuple[float, dict[str, int]]:
     """Seconds from raw anchors to the textbook on disk, once all is compiled; and what it holds."""
-    chosen = sentences(read_split(task, "train"))[:anchors]
-    evaluation = sentences(read_split(task, "validation"))
+    chosen = sentences(read_split(task, TRAIN))[:anchors]
+    evaluation = evaluation_sentences(task)
     opened = open_index(built, HASH)
 
     def run(some: Sequence[str]) -> dict[str, int]:
@@ -178,7 +178,7 @@ def bench(profile: Path, name: str, k: int, peer: int, whoosh: int, folder: Path
     """All figures, by name; `peer` and `whoosh` are how many of the anchors bm25s and Whoosh search for."""
     task = prepare(profile, name, folder)
     corpus, small = folder / "corpus", folder / "small-corpus"
-    anchors = sentences(read_split(task, "train"))
+    anchors = sentences(read_split(task, TRAIN))
     figures: dict[str, Any] = {"task": name, "k": k, "threads": os.cpu_count() or 1}
 
     def note(**values: float) -> None:
