@@ -14,7 +14,7 @@ _OPERATOR = "_linear_pointwise"  # that of PyTorch's own compiler
 
 def use_onednn(model: nn.Module) -> None:
     """Let the linear layers of a model run on oneDNN, if PyTorch has it; to be used without gradients, on the CPU."""
-    if torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, _OPERATOR):
+    if torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, _OPERATOR):  # type: ignore[no-untyped-call]
         for layer in model.modules():
             if type(layer) is nn.Linear:
                 layer.forward = partial(_linear, layer)  # type: ignore[method-assign]
