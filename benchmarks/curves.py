@@ -2,9 +2,9 @@
 
     python -m benchmarks.curves [BOOK] [--teacher FOLDER] [--steps 300]
 
-The plain loop has eager attention, pads to 64 tokens, runs all layers, and computes in fp32. Same weights, same batches
-(of 16), no dropout, whose draws would differ. Writes `benchmarks/results/distill-curves.json`: the mean loss of every 10
-steps of each loop, and how far the library's is from the plain one's at the most, and on average.
+The plain loop has eager attention, pads to 64 tokens, runs all layers, and computes in fp32. All have the same weights,
+the same batches (of 16), and no dropout, whose draws would differ. Writes `benchmarks/results/distill-curves.json`: the
+mean loss of every 10 steps of each loop, and how far the library's is from the plain one's, at the most and on average.
 """
 
 import argparse
@@ -59,9 +59,8 @@ def plain_losses(teacher_folder: Path, tokens: Tokens, settings: Settings) -> li
         batch = make_batch(tokens, stream.rows(step), teacher.config.pad_token_id, multiple=LENGTH)
         with torch.no_grad():
             theirs = read_teacher(**batch.inputs)
-        loss = relation_loss(
-            theirs, read_student(**batch.inputs), batch.inputs["attention_mask"], settings.relation_heads
-        )
+        ours = read_student(**batch.inputs)
+        loss = relation_loss(theirs, ours, batch.inputs["attention_mask"], settings.relation_heads)
         loss.backward()
         nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         set_rate(optimizer, learning_rate(step, peak=settings.lr, warmup=settings.warmup, steps=settings.steps))

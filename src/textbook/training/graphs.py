@@ -88,9 +88,9 @@ class CudaRecorder:
         return results
 
     def record(self, work: Work) -> tuple[Callable[[], None], Results]:
-        """Capture the work's kernels."""
+        """Capture the work's kernels; the thread that feeds may pin memory meanwhile."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, self._pool, self._stream):
+        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
             results = work()
         return graph.replay, results
 
