@@ -37,7 +37,7 @@ def cpu_milliseconds(models: Mapping[str, nn.Module], inputs: Sequence[Mapping[s
         for batch in inputs[:3]:  # the first calls allocate
             model(**inputs_for(model, batch))
     times: dict[str, list[float]] = {name: [] for name in models}
-    for batch in tqdm(inputs, desc="latency", unit="sentence"):
+    for batch in tqdm(inputs, desc="latency", unit="sentence", disable=len(inputs) < 50):
         for name, model in models.items():
             mine = inputs_for(model, batch)
             start = time.perf_counter()
