@@ -64,8 +64,7 @@ class Cell:
         return {
             "cell": asdict(self),
             "params": mine.model_dump(include={"student", "distill", "adapt"}),
-            "outputs": params.task(self.task).outputs,
-            "metrics": params.task(self.task).metrics,
+            "task": params.task(self.task).model_dump(),
             "artefacts": {path: hashes[path] for path in self.artefacts(params)},
             "code": {path: _hash(Path(path)) for path in _code()},
         }
@@ -114,6 +113,7 @@ def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> 
             "metric": params.task(cell.task).metrics[0],
             "mean": scores["score"],
             "std": scores["score_std"],
+            "scores": scores,
             "task_relation_loss": round(_task_relation_loss(mine, cell.task, folder / "distilled"), 4),
             "seeds": scores["seeds"],
             "steps": mine.distill.steps,

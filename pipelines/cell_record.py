@@ -39,8 +39,7 @@ def finished_record(params: Params, cell: Cell, folder: Path) -> Record:
     begun = begun_record(params, cell, folder.name, folder / "distilled" / "history.jsonl")
     student, figures = folder / "student", read_json(folder / "result.json")
     histories = {f"student/{path.stem.removeprefix('history-')}": path for path in student.glob("history-*.jsonl")}
-    metric = figures["metric"]
-    metrics = {f"student/{metric}": figures["mean"], f"student/{metric}_std": figures["std"]}
+    metrics = {f"student/{name}": value for name, value in figures["scores"].items()}
     others = {name: float(figures[name]) for name in ("task_relation_loss", "seconds")}
     rows = read_split(TASKS / cell.task, "validation")
     return replace(

@@ -3,14 +3,13 @@
 import re
 from functools import cache
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.stage import ASSETS, run
 from textbook.assets import locate
 from textbook.errors import UserError
-from textbook.evaluation.cost import cpu_milliseconds
+from textbook.evaluation import cost
 from textbook.models.encoder import load_config
 from textbook.models.shapes import count_parameters, largest_shapes, sentence_flops
 from textbook.models.student import Shape, make_student
@@ -29,15 +28,14 @@ def student(params: Params, budget: str = "") -> None:
 
     @cache  # the table shows what decided
     def milliseconds(shape: Shape) -> float:
-        ids = torch.ones(1, TOKENS, dtype=torch.long)
-        inputs = [{"input_ids": ids, "attention_mask": torch.ones_like(ids)}] * RUNS
-        return cpu_milliseconds({"": make_student(shape, config, seed=0)}, inputs)[""]
+        model = make_student(shape, config, seed=0)
+        return cost.milliseconds({"": cost.on_cpu(model)}, [cost.make_batch(model, 1, TOKENS)] * RUNS)[""]
 
     def millions(shape: Shape) -> float:
         return count_parameters(shape, config) / 1e6
 
-    cost = milliseconds if match[2] == "ms" else millions
-    shapes = largest_shapes(cost, float(match[1]), params.distill.relation_heads, config.hidden_size)
+    measure = milliseconds if match[2] == "ms" else millions
+    shapes = largest_shapes(measure, float(match[1]), params.distill.relation_heads, config.hidden_size)
     table = Table("layers", "hidden", "heads", "intermediate", "parameters", f"MFLOP, {TOKENS} tokens", "CPU ms")
     for shape in shapes:
         figures = millions(shape), sentence_flops(shape, config, TOKENS) / 1e6, milliseconds(shape)
