@@ -69,7 +69,7 @@ bench-retrieval: setup ## Corpus to textbook, beside bare bm25s and Whoosh
 	@python -m benchmarks.retrieval
 
 bench-distill: setup ## The distillation loop, beside the plain one (on a GPU in the paper's setting)
-	@python -m benchmarks.distill
+	@python -m benchmarks.distill --profile
 
 lock: setup ## Pin the newest versions that pyproject.toml allows (needs pip-tools, installed aside)
 	@python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
