@@ -184,14 +184,8 @@ def _train(
             progress.update()
             last = step + 1 == settings.steps
             if last or (step + 1) % LOG_EVERY == 0:
-                if bad := [place for place, one in enumerate(losses) if not torch.isfinite(one)]:
-                    first = step + 1 - len(losses) + bad[0]
-                    batch_there = collate(tokens, stream.rows(first), places.pad_id)
-                    saved = "" if replica.rank else _save_batch(batch_there, first + 1, checkpoints)
-                    raise UserError(
-                        f"distill: the loss of step {first + 1} is {losses[bad[0]].item()}; a smaller distill.lr than"
-                        f" {settings.lr} may help{saved}"
-                    )
+                if not torch.stack(losses).isfinite().all():
+                    raise _not_finite(losses, step + 1 - len(losses), tokens, settings, places, replica)
                 now = time.monotonic()
                 seconds = now - last_log
                 figures = {
@@ -232,11 +226,19 @@ def _useful_flops(teacher: PreTrainedModel, student: PreTrainedModel, places: Pl
     return float(flops.sum())
 
 
-def _save_batch(batch: dict[str, Tensor], step: int, folder: Path | None) -> str:
-    """Save a batch that went wrong, if there is a folder, and say where."""
-    if folder is None:
-        return ""
-    path = folder / f"batch-{step}.safetensors"
-    with write_aside(path) as aside:
-        save_file(batch, aside)
-    return f"; its batch is in {path}"
+def _not_finite(
+    losses: Sequence[Tensor], start: int, tokens: Tokens, settings: Settings, places: Places, replica: Replica
+) -> UserError:
+    """Say at which step the loss went wrong, and save its batch if there is a folder; `losses` begin at `start`."""
+    bad = next(place for place, loss in enumerate(losses) if not torch.isfinite(loss))
+    step, saved = start + bad, ""
+    if places.checkpoints and not replica.rank:
+        path = places.checkpoints / f"batch-{step + 1}.safetensors"
+        rows = BatchStream(tokens.offsets, settings.batch, settings.seed).rows(step)
+        with write_aside(path) as aside:
+            save_file(collate(tokens, rows, places.pad_id), aside)
+        saved = f"; its batch is in {path}"
+    return UserError(
+        f"distill: the loss of step {step + 1} is {losses[bad].item()}; a smaller distill.lr than {settings.lr} may"
+        f" help{saved}"
+    )
