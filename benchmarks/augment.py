@@ -96,7 +96,7 @@ def measure(name: str, folder: Path, sentences: list[str], words: int, peak: flo
         print(f"{name}: turn {turn + 1} of {TURNS}", file=sys.stderr)
     plain_speed, speed = alone / seconds["one"], len(masked) / seconds["batched"]
     shape = lm.model.config
-    flops = [layer_flops(shape.hidden_size, shape.intermediate_size, len(sentence.ids)) for sentence, _ in masked]
+    flops = [layer_flops(shape, len(sentence.ids)) for sentence, _ in masked]
     per_word = shape.num_hidden_layers * sum(flops) / len(flops) + 2 * shape.hidden_size * shape.vocab_size
     return {
         "words": len(masked),
