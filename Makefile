@@ -8,7 +8,7 @@ TORCH := torch==2.13.0
 # Where pip finds PyTorch besides the package index. Without an NVIDIA GPU the CPU build serves, and saves gigabytes.
 TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
 
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 

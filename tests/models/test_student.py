@@ -4,10 +4,9 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import QkvReader, inputs_for, load_config, load_encoder
-from textbook.models.student import make_student
-from textbook.params import Student
+from textbook.models.student import Shape, make_student
 
-SHAPE = Student(layers=1, hidden=8, heads=2, intermediate=16)
+SHAPE = Shape(layers=1, hidden=8, heads=2, intermediate=16)
 
 
 def test_a_student_has_its_own_shape_and_the_teachers_vocabulary(tiny_teacher, tmp_path):

@@ -1,4 +1,5 @@
 from textbook.reporting.curves import curve
+from textbook.reporting.grid import grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.table import columns, comparison, costs
 
@@ -36,6 +37,15 @@ FIGURES = {
 }
 
 
+PLACE = {"task": "sst2", "init": "random", "teacher": "task", "metric": "accuracy", "std": "0.2"}
+GRIDS = grids(
+    [
+        {**PLACE, "textbook": book, "mean": mean, "run_id": f"run-of-{book}"}
+        for book, mean in (("general", "80.0"), ("contextualized", "82.5"))
+    ]
+)
+
+
 def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_seeds():
     teacher, scratch, student = comparison(FIGURES)
     assert teacher == ("teacher", "84.0", "22.7 M", "91.0 MB", "8.0", "1.0x")
@@ -67,7 +77,7 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]},
         figures={"Relevance": curve({"a": [(1, 2)]}, "x", "y")},
     )
-    write_page([section], analysis, tmp_path / "report.html")
+    write_page([section], GRIDS, analysis, tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
     for expected in (
         "81.4 ± 0.3",
@@ -80,6 +90,9 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         "7,654,321",
         "<th>text bytes</th>",
         "&lt;script&gt;",
+        "<strong>82.5 ± 0.2</strong> <small>95.2</small>",
+        "accuracy: best is contextualized",
+        "run-of-general",
     ):
         assert expected in html
     assert "<script" not in html

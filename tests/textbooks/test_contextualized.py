@@ -1,6 +1,7 @@
 """The contextualized corpus: the union of what all anchors retrieve, against brute force."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from textbook.params import Index as Settings
 from textbook.retrieval.engines import build_index, open_index
-from textbook.retrieval.hits import Index
+from textbook.retrieval.hits import Hits, Index
 from textbook.retrieval.rake import query
 from textbook.textbooks import contextualized
 from textbook.textbooks.contextualized import UNSEEN, Merged, retrieve
@@ -133,3 +134,14 @@ def test_hits_and_anchors_that_found_nothing_are_counted(index: Index) -> None:
 def test_the_progress_is_shown(index: Index, capsys: pytest.CaptureFixture[str]) -> None:
     retrieve(index, ["plot"] * 7, k=1, phrases=PHRASES)
     assert re.search(r"retrieve: 100%.* 7/7 ", capsys.readouterr().err)
+
+
+def test_an_error_while_searching_reaches_the_caller(index: Index) -> None:
+    class Broken:
+        sentences = index.sentences
+
+        def search(self, queries: Sequence[Sequence[str]], k: int) -> Hits:
+            raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        retrieve(Broken(), ["plot"], k=1, phrases=PHRASES)

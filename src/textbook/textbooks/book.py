@@ -38,12 +38,11 @@ def write_book(
     rows = take_sentences(corpus, ids)
     empty = pa.nulls(len(ids))
     columns = [rows["sentence"], empty if rank is None else rank, empty if score is None else score, rows["source"]]
-    keep = [not leaks.leaks(sentence) for sentence in rows["sentence"].to_pylist()]
     book = pa.table([pa.chunked_array([c]) if isinstance(c, pa.Array) else c for c in columns], names=SCHEMA.names)
-    book = book.cast(SCHEMA).filter(pa.array(keep, pa.bool_()))
+    book = book.cast(SCHEMA).filter(pa.array(~leaks.find(rows["sentence"])))
     if not book.num_rows:
         raise UserError(f"{target.name}: no sentence of {corpus} is left for this textbook")
-    pq.write_table(book, target, compression="zstd")
+    pq.write_table(book, target, compression="zstd", use_dictionary=["source"])
     return {"sentences": book.num_rows, "leaks": len(ids) - book.num_rows}
 
 
