@@ -64,7 +64,9 @@ def finished_record(params: Params, task: str) -> Record:
         ],
         curves=curves,
         metrics={
-            f"{name}/{figure}": value for name in MODEL_NAMES for figure, value in read_json(figures)[name].items()
+            f"{name}/{figure}": value
+            for name in MODEL_NAMES
+            for figure, value in flatten(read_json(figures)[name]).items()
         },
         model=student,
         example=[rows[column][0].as_py() for column in text_columns(params.task(task))],

@@ -1,12 +1,13 @@
 """`make report`: what was found, as one HTML page."""
 
+from pipelines.progress import DONE
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
 from textbook.files import read_csv, read_json
 from textbook.params import Params
 from textbook.reporting.curves import curve
 from textbook.reporting.grid import Grid, grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import LABELS, columns, comparison
+from textbook.reporting.table import LABELS, columns, comparison, costs
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
 
@@ -34,6 +35,7 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
         task=task,
         columns=columns(metric),
         rows=comparison(figures),
+        costs=costs(figures),
         gain=figures["student"]["score"] - figures["scratch"]["score"],
         textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
         kind=kind,
@@ -53,7 +55,8 @@ def _grids() -> list[Grid]:
     if not (REPORTS / "sweep.csv").is_file():
         return []
     header, *rows = read_csv(REPORTS / "sweep.csv")
-    return grids([dict(zip(header, row, strict=True)) for row in rows])
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    return grids([row for row in found if row["state"] == DONE])
 
 
 def _analysis() -> AnalysisSection | None:

@@ -42,6 +42,15 @@ class WheelAsset(Section):
     """Path inside the wheel of the file or folder that is wanted."""
 
 
+class ArchiveAsset(Section):
+    """A file or folder of a zip archive that is too large for one wheel, and lies in several."""
+
+    parts: Annotated[list[WheelAsset], Field(min_length=1)]
+    """The wheels with the parts of the archive, in order."""
+    member: str
+    """Path inside the archive of the file or folder that is wanted."""
+
+
 class PathAsset(Section):
     """A file or folder on this machine; it stays where it is."""
 
@@ -88,6 +97,7 @@ class Assets(Section):
     """Where models and data come from, by name. A name is used once over all kinds."""
 
     wheel: dict[Name, WheelAsset]
+    archive: dict[Name, ArchiveAsset]
     path: dict[Name, PathAsset]
     hub: dict[Name, HubAsset]
     masked_lm: dict[Name, MaskedLmAsset]
@@ -98,7 +108,7 @@ class Assets(Section):
 
     def fetched(self) -> list[str]:
         """The names of those that are fetched and not made here, sorted."""
-        return sorted([*self.wheel, *self.path, *self.hub])
+        return sorted([*self.wheel, *self.archive, *self.path, *self.hub])
 
 
 class Source(Section):
@@ -320,6 +330,8 @@ class Distill(Section):
     max_length: Annotated[int, Field(ge=8)]
     """Tokens; longer sentences are cut."""
     seed: int
+    cuda_graphs: bool
+    """On one GPU, replay a CUDA graph for each padded length and compile the loss; not measured there yet."""
     snapshots: list[PositiveInt]
     """Steps after which the student is kept too, under `snapshots` (Figure 2 of the paper); `[]`: only at the end."""
     second: Second
@@ -364,6 +376,10 @@ class Evaluate(Section):
 
     latency_sentences: PositiveInt
     """Validation rows timed one at a time on the CPU."""
+    batches: Annotated[list[PositiveInt], Field(min_length=1)]
+    """Sizes of the batches that are timed on the CPU besides, each with every length."""
+    lengths: Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=1)]
+    """Tokens of the texts in these batches; also those of which the operations are counted."""
 
 
 class Asha(Section):
@@ -541,6 +557,9 @@ def _contradictions(params: Params) -> list[str]:
         allowed = assets.names() if key in may_be_made else assets.fetched()
         if asset not in allowed:
             problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(allowed)}")
+    longest, limit = max(params.evaluate.lengths), params.adapt.max_length
+    if longest > limit:
+        problems.append(f"evaluate.lengths = {params.evaluate.lengths}: must not exceed adapt.max_length = {limit}")
     if not params.corpus.sources:
         problems.append("corpus.sources: must name at least one source")
     for key in params.sweep.set:

@@ -91,6 +91,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
     found.change(
         assets={
             "wheel": {},
+            "archive": {},
             "path": {
                 "reviews": {"path": "toy/reviews.csv"},
                 "tiny": {"path": "toy/teacher"},
@@ -140,7 +141,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
         sweep={
             "inits": ["random", "general"],
             "teachers": ["task", "general"],
-            "textbooks": ["general", "contextualized"],
+            "textbooks": ["general", "augmented", "contextualized", "contextualized+augmented"],
             "seeds": [0],
             "cpus": 1,
             "gpus": 0,

@@ -32,6 +32,7 @@ class TaskSection:
     task: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, ...]]
+    costs: Sequence[tuple[str, ...]]
     gain: float
     textbook: dict[str, int | str]
     kind: str

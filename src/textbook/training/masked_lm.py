@@ -77,7 +77,7 @@ def train_masked_lm(
         checkpoints: a folder of this very run; it goes on from the newest one there, to the same weights.
 
     Raises:
-        UserError: the loss is no longer finite.
+        UserError: the checkpoint is that of another run; the loss is no longer finite.
         SystemExit: SIGTERM came; a checkpoint was written.
     """
     model.to(device.kind).eval()  # type: ignore[arg-type]
