@@ -102,8 +102,7 @@ def teach_on(
 def tokens_of(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
     """The tokenised textbook, from the cache if it was tokenised before."""
     folder = CACHE / "tokens" / digest(sha256(book), sha256(tokenizer_folder / "tokenizer.json"), max_length, CODE)
-    if not folder.is_dir():
-        tokenize_book(book, tokenizer_folder, max_length, folder)
+    tokenize_book(book, tokenizer_folder, max_length, folder)
     return open_tokens(folder)
 
 

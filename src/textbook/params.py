@@ -330,6 +330,8 @@ class Distill(Section):
     max_length: Annotated[int, Field(ge=8)]
     """Tokens; longer sentences are cut."""
     seed: int
+    cuda_graphs: bool
+    """On one GPU, replay a CUDA graph for each padded length and compile the loss; not measured there yet."""
     snapshots: list[PositiveInt]
     """Steps after which the student is kept too, under `snapshots` (Figure 2 of the paper); `[]`: only at the end."""
     second: Second

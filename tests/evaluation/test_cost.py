@@ -15,7 +15,7 @@ from textbook.evaluation.cost import (
 )
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_encoder
-from textbook.models.flops import layer_flops
+from textbook.models.flops import encoder_flops
 
 
 class Slow(nn.Module):
@@ -49,8 +49,8 @@ def test_the_time_of_a_batch_is_shared_by_its_sentences():
 def test_the_operations_are_those_of_the_layers_and_the_head(tiny_teacher, length):
     model = load_classifier(tiny_teacher, ["a", "b", "c"], seed=0)
     config, before = model.config, model.config._attn_implementation
-    layers = config.num_hidden_layers * layer_flops(config.hidden_size, config.intermediate_size, length)
-    assert count_flops(model, length) == layers + 2 * config.hidden_size**2 + 2 * config.hidden_size * 3
+    head = 2 * config.hidden_size**2 + 2 * config.hidden_size * 3
+    assert count_flops(model, length) == encoder_flops(config, length) + head
     assert model.config._attn_implementation == before
 
 

@@ -73,7 +73,7 @@ def milliseconds(runs: Mapping[str, Run], inputs: Sequence[Mapping[str, Tensor]]
         for batch in inputs[:3]:  # the first calls allocate
             run(batch)
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for batch in tqdm(inputs, desc="latency", unit="batch"):
+    for batch in tqdm(inputs, desc="latency", unit="batch", disable=len(inputs) < 50):
         for name, run in runs.items():
             start = time.perf_counter()
             run(batch)

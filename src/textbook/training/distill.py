@@ -22,6 +22,7 @@ from textbook.training.checkpoints import load_checkpoint, save_checkpoint
 from textbook.training.checks import check_fit
 from textbook.training.device import Device, explained_memory, peak_flops
 from textbook.training.feed import Batch, ahead, make_batch
+from textbook.training.graphs import MULTIPLE, CudaRecorder, RecordedSteps, compiled_relation_loss
 from textbook.training.interrupt import sigterm_as_event
 from textbook.training.log import Log, silent
 from textbook.training.optimizer import learning_rate, make_optimizer, set_rate
@@ -45,6 +46,7 @@ class Settings:
     weight_decay: float
     seed: int
     snapshots: Sequence[int] = ()
+    cuda_graphs: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,14 +134,17 @@ def _train(
     replica.copy_weights(student)
     read_teacher = QkvReader(teacher, places.teacher_layer, "teacher")
     read_student = QkvReader(student, places.student_layer, "student")
-    optimizer = make_optimizer(student, settings.weight_decay)
+    graphs = settings.cuda_graphs and device.kind.type == "cuda" and replica.count == 1
+    optimizer = make_optimizer(student, settings.weight_decay, recordable=graphs)
+    objective = compiled_relation_loss() if graphs else relation_loss
     torch.manual_seed(settings.seed + replica.rank)
     checkpoints, run = places.checkpoints, _identity(tokens, settings, places)
     done = load_checkpoint(checkpoints, student, optimizer, run, replica) if checkpoints else 0
 
     def make(step: int) -> Batch:
         rows = stream.rows(step)
-        batch = make_batch(tokens, rows, places.pad_id, rank=replica.rank, count=replica.count)
+        shape = {"size": settings.batch, "multiple": MULTIPLE} if graphs else {}
+        batch = make_batch(tokens, rows, places.pad_id, rank=replica.rank, count=replica.count, **shape)
         return batch.pinned() if device.kind.type == "cuda" else batch
 
     def take_step(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -148,7 +153,7 @@ def _train(
         with device.autocast():
             ours = read_student(**batch.inputs)
         mask = batch.inputs["attention_mask"]
-        loss = relation_loss(theirs, ours, mask, settings.relation_heads, batch.weights)
+        loss = objective(theirs, ours, mask, settings.relation_heads, batch.weights)
         torch.autograd.backward(loss)
         loss = loss.detach()
         replica.add_up([loss, *(p.grad for p in student.parameters() if p.grad is not None)])
@@ -157,6 +162,7 @@ def _train(
         optimizer.zero_grad(set_to_none=True)
         return loss, norm
 
+    step_of = RecordedSteps(take_step, CudaRecorder()) if graphs else take_step
     stream = BatchStream(tokens.offsets, settings.batch, settings.seed)
     peak = peak_flops(device) * replica.count
     last_log = last_checkpoint = time.monotonic()
@@ -171,21 +177,15 @@ def _train(
             rate = learning_rate(step, peak=settings.lr, warmup=settings.warmup, steps=settings.steps)
             set_rate(optimizer, rate)
             with explained_memory("distill", batch.inputs["input_ids"], device):
-                loss, norm = take_step(batch)
+                loss, norm = step_of(batch)
             losses.append(loss)
             seen += int(batch.lengths.sum())
             useful += _useful_flops(teacher, student, places, batch)
             progress.update()
             last = step + 1 == settings.steps
             if last or (step + 1) % LOG_EVERY == 0:
-                if bad := [place for place, one in enumerate(losses) if not torch.isfinite(one)]:
-                    first = step + 1 - len(losses) + bad[0]
-                    batch_there = collate(tokens, stream.rows(first), places.pad_id)
-                    saved = "" if replica.rank else _save_batch(batch_there, first + 1, checkpoints)
-                    raise UserError(
-                        f"distill: the loss of step {first + 1} is {losses[bad[0]].item()}; a smaller distill.lr than"
-                        f" {settings.lr} may help{saved}"
-                    )
+                if not torch.stack(losses).isfinite().all():
+                    raise _not_finite(losses, step + 1 - len(losses), tokens, settings, places, replica)
                 now = time.monotonic()
                 seconds = now - last_log
                 figures = {
@@ -226,11 +226,19 @@ def _useful_flops(teacher: PreTrainedModel, student: PreTrainedModel, places: Pl
     return float(flops.sum())
 
 
-def _save_batch(batch: dict[str, Tensor], step: int, folder: Path | None) -> str:
-    """Save a batch that went wrong, if there is a folder, and say where."""
-    if folder is None:
-        return ""
-    path = folder / f"batch-{step}.safetensors"
-    with write_aside(path) as aside:
-        save_file(batch, aside)
-    return f"; its batch is in {path}"
+def _not_finite(
+    losses: Sequence[Tensor], start: int, tokens: Tokens, settings: Settings, places: Places, replica: Replica
+) -> UserError:
+    """Say at which step the loss went wrong, and save its batch if there is a folder; `losses` begin at `start`."""
+    bad = next(place for place, loss in enumerate(losses) if not torch.isfinite(loss))
+    step, saved = start + bad, ""
+    if places.checkpoints and not replica.rank:
+        path = places.checkpoints / f"batch-{step + 1}.safetensors"
+        rows = BatchStream(tokens.offsets, settings.batch, settings.seed).rows(step)
+        with write_aside(path) as aside:
+            save_file(collate(tokens, rows, places.pad_id), aside)
+        saved = f"; its batch is in {path}"
+    return UserError(
+        f"distill: the loss of step {step + 1} is {losses[bad].item()}; a smaller distill.lr than {settings.lr} may"
+        f" help{saved}"
+    )

@@ -39,6 +39,16 @@ class Batch:
         inputs = {name: tensor.pin_memory() for name, tensor in self.inputs.items()}
         return Batch(inputs, self.weights.pin_memory(), self.lengths)
 
+    def copy(self) -> "Batch":
+        """The same in memory of its own."""
+        return Batch({name: tensor.clone() for name, tensor in self.inputs.items()}, self.weights.clone(), self.lengths)
+
+    def overwrite(self, other: "Batch") -> None:
+        """Take over the tensors of another batch of the same shape."""
+        for name, tensor in other.inputs.items():
+            self.inputs[name].copy_(tensor, non_blocking=True)
+        self.weights.copy_(other.weights, non_blocking=True)
+
 
 def make_batch(
     tokens: Tokens,

@@ -14,8 +14,10 @@ def make_optimizer(model: nn.Module, weight_decay: float, *, recordable: bool = 
     decaying = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decaying, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    rate = torch.zeros((), device=decaying[0].device) if recordable else 0.0
-    return AdamW(groups, lr=rate, betas=(0.9, 0.999), eps=1e-6, fused=True)
+    device = decaying[0].device
+    rate = torch.zeros((), device=device) if recordable else 0.0
+    on_gpu = device.type == "cuda"  # nowhere else has `capturable` a meaning
+    return AdamW(groups, lr=rate, betas=(0.9, 0.999), eps=1e-6, fused=True, capturable=recordable and on_gpu)
 
 
 def learning_rate(step: int, *, peak: float, warmup: float, steps: int) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+from filelock import FileLock
 from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
@@ -29,15 +30,20 @@ def tokenize_book(book: Path, tokenizer: Path, max_length: int, folder: Path) ->
         book: with the column `sentence`, and `sentence2` if it is one of pairs.
         tokenizer: a Hugging Face folder.
         max_length: tokens; longer texts are cut.
-        folder: named by what is tokenised, for what is there already is taken as it is.
+        folder: named by what is tokenised, for what is there already is taken as it is. Of several processes that want
+            the same one, one makes it and the others wait.
     """
-    groups = pq.ParquetFile(book).num_row_groups
-    work = folder.with_name(f"{folder.name}.parts")
-    parts = [work / f"{group:06}" for group in range(groups)]
-    size = book.stat().st_size
-    run_all(partial(_tokenize_group, book, tokenizer, max_length), list(enumerate(parts)), "tokenize", size)
-    _join(parts, folder)
-    remove(work)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if folder.is_dir():
+            return
+        groups = pq.ParquetFile(book).num_row_groups
+        work = folder.with_name(f"{folder.name}.parts")
+        parts = [work / f"{group:06}" for group in range(groups)]
+        size = book.stat().st_size
+        run_all(partial(_tokenize_group, book, tokenizer, max_length), list(enumerate(parts)), "tokenize", size)
+        _join(parts, folder)
+        remove(work)
 
 
 def _tokenize_group(book: Path, tokenizer_folder: Path, max_length: int, item: tuple[int, Path]) -> None:
@@ -119,6 +125,6 @@ class Column:
 
 def _create(folder: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[Column, Column, Column]:
     ids, types, _ = encode(tokenizer, [], None, 1)
-    kinds = (ids.dtype, types.dtype, np.dtype(np.int64))
+    kinds: list[np.dtype[Any]] = [ids.dtype, types.dtype, np.dtype(np.int64)]
     one, two, three = (Column(folder / f"{name}.npy", kind) for name, kind in zip(ARRAYS, kinds, strict=True))
     return one, two, three
