@@ -4,9 +4,10 @@
     python -m benchmarks.retrieval profiles/glue.yaml sst2   # other parameters, and which of their tasks
 
 Text and task are those of a parameter file, which is read as the pipeline reads it. Each step runs in a process of its
-own, whose peak memory is noted. Prints all figures and writes them to `benchmarks/results/retrieval.json`: those of
-`params.yaml` as they are, those of another file below its name. Ratios are ours over theirs: 1 is as fast, 2 twice as
-fast. Whoosh searches 100,000 of the sentences; on these the engines are compared too.
+own, whose peak memory is noted. Ratios are ours over theirs: 1 is as fast, 2 twice as fast; we and bm25s take turns,
+and the median counts, so that a busy machine slows both. Whoosh searches 100,000 of the sentences; on these the engines
+are compared too. Prints all figures and writes them to `benchmarks/results/retrieval.json`: those of `params.yaml` as
+they are, those of another file below its name.
 """
 
 import os
@@ -18,8 +19,10 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 import bm25s
@@ -38,7 +41,7 @@ from textbook.params import Index as Settings
 from textbook.params import load_params
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.rake import query
-from textbook.tasks.prepare import prepare_task, read_split, sentences
+from textbook.tasks.prepare import TRAIN, evaluation_sentences, prepare_task, read_split, sentences
 from textbook.textbooks.book import write_book
 from textbook.textbooks.contextualized import retrieve
 from textbook.textbooks.leaks import LeakFilter
@@ -50,22 +53,25 @@ DEFAULT = Path("params.yaml")
 PHRASES, NGRAM, HASH = 20, 8, "hash"
 SMALL = 100_000  # sentences that Whoosh gets through in reasonable time
 TOP = 10  # where the engines are compared
-REPEATS, ENOUGH = 5, 10  # the best of so many runs counts, but none begins after so many seconds
+TURNS, ENOUGH = 9, 30  # so many at most, of which none begins after so many seconds
 OURS, WHOOSH = Settings(engine="bm25s", k1=1.2, b=0.75), Settings(engine="whoosh", k1=1.2, b=0.75)
 
 T = TypeVar("T")
 
 
-def timed(run: Callable[[], T], repeats: int = 1) -> tuple[float, T]:
-    """The fewest seconds that a call takes, and its result."""
-    best, begin = float("inf"), time.perf_counter()
-    for number in range(repeats):
-        if number and time.perf_counter() - begin > ENOUGH:
-            break
-        start = time.perf_counter()
-        result = run()
-        best = min(best, time.perf_counter() - start)
-    return best, result
+def timed(run: Callable[[], T]) -> tuple[float, T]:
+    """Seconds that a call takes, and its result."""
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, result
+
+
+def in_turns(ours: Callable[[], object], theirs: Callable[[], object]) -> list[tuple[float, float]]:
+    """Seconds of ours and of theirs, turn by turn."""
+    turns: list[tuple[float, float]] = []
+    while not turns or (len(turns) < TURNS and sum(map(sum, turns)) < ENOUGH):
+        turns.append((timed(ours)[0], timed(theirs)[0]))
+    return turns
 
 
 def prepare(profile: Path, name: str, folder: Path) -> Path:
@@ -109,41 +115,50 @@ def index(corpus: Path, target: Path) -> float:
     return timed(lambda: build_index(read_shards(corpus), target, OURS, HASH))[0]
 
 
-def textbook(corpus: Path, built: Path, task: Path, k: int, anchors: int, target: Path) -> tuple[float, dict[str, int]]:
-    """Seconds from raw anchors to the textbook on disk, once all is compiled; and what it holds."""
-    chosen = sentences(read_split(task, "train"))[:anchors]
-    evaluation = sentences(read_split(task, "validation"))
+def make_textbook(corpus: Path, built: Path, task: Path, k: int, anchors: int, target: Path) -> Callable[[], int]:
+    """What goes from raw anchors to the textbook on disk and gives its sentences; all is read and compiled before."""
+    chosen = sentences(read_split(task, TRAIN))[:anchors]
+    evaluation = evaluation_sentences(task)
     opened = open_index(built, HASH)
 
-    def run(some: Sequence[str]) -> dict[str, int]:
+    def run(some: Sequence[str]) -> int:
         merged = retrieve(opened, some, k=k, phrases=PHRASES)
         ids = merged.order()
         leaks = LeakFilter(evaluation, NGRAM)
-        return write_book(corpus, ids, leaks, target, rank=merged.rank[ids], score=merged.score[ids])
+        return write_book(corpus, ids, leaks, target, rank=merged.rank[ids], score=merged.score[ids])["sentences"]
 
     run(chosen[:2])
-    return timed(lambda: run(chosen), REPEATS)
+    return lambda: run(chosen)
 
 
-def bm25s_alone(corpus: Path, queries: list[list[str]], k: int) -> tuple[float, float]:
-    """Seconds that bm25s takes to index the words of a corpus, and to retrieve for the queries."""
+def textbook(*arguments: Any) -> tuple[float, int]:
+    """Seconds to make a textbook, and its sentences."""
+    return timed(make_textbook(*arguments))
+
+
+def against_bm25s(
+    queries: list[list[str]], corpus: Path, built: Path, task: Path, k: int, anchors: int, target: Path
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Seconds of both to index the corpus; and to make the textbook (ours) and retrieve for the queries (theirs)."""
     engine = bm25s.BM25(method="lucene", k1=1.2, b=0.75, backend="numba")
     vocabulary: dict[str, int] = {}
 
-    def run() -> None:
+    def index_theirs() -> None:
+        vocabulary.clear()
         tokens = [
             [vocabulary.setdefault(word, len(vocabulary)) for word in words(sentence)]
             for sentence in chain.from_iterable(read_shards(corpus))
         ]
         engine.index((tokens, vocabulary), create_empty_token=False, show_progress=False)
 
-    index_seconds, _ = timed(run)
+    indexing = in_turns(partial(index, corpus, target.with_name("again")), index_theirs)
     gc.collect()
     ids = [[vocabulary[word] for word in tokens if word in vocabulary] or [0] for tokens in queries]
     threads = os.cpu_count() or 1
     options = {"k": k, "n_threads": threads, "show_progress": False}
     engine.retrieve(ids[:threads], **options)  # compiles
-    return index_seconds, timed(lambda: engine.retrieve(ids, **options), REPEATS)[0]
+    ours = make_textbook(corpus, built, task, k, anchors, target)
+    return indexing, in_turns(ours, lambda: engine.retrieve(ids, **options))
 
 
 def whoosh_alone(corpus: Path, queries: list[list[str]], folder: Path) -> tuple[float, float]:
@@ -178,13 +193,13 @@ def bench(profile: Path, name: str, k: int, peer: int, whoosh: int, folder: Path
     """All figures, by name; `peer` and `whoosh` are how many of the anchors bm25s and Whoosh search for."""
     task = prepare(profile, name, folder)
     corpus, small = folder / "corpus", folder / "small-corpus"
-    anchors = sentences(read_split(task, "train"))
+    anchors = sentences(read_split(task, TRAIN))
     figures: dict[str, Any] = {"task": name, "k": k, "threads": os.cpu_count() or 1}
 
     def note(**values: float) -> None:
         for key, value in values.items():
             figures[key] = round(value, 2) if isinstance(value, float) else value
-            print(f"{key:32} {figures[key]:>14,}", flush=True)
+            print(f"{key:44} {figures[key]:>14,}", flush=True)
 
     seconds, peak = in_child(ingest, profile, folder)
     size = corpus_size(corpus)
@@ -192,25 +207,24 @@ def bench(profile: Path, name: str, k: int, peer: int, whoosh: int, folder: Path
     seconds, peak = in_child(check, profile, folder)
     note(validation_seconds=seconds, validation_peak_gb=peak)
 
-    index_seconds, peak = in_child(index, corpus, folder / "index")
+    _, index_peak = in_child(index, corpus, folder / "index")
     queries = [query(anchor, PHRASES)[0] for anchor in anchors]
     some = spread(queries, peer)
-    (peer_index, peer_seconds), _ = in_child(bm25s_alone, corpus, some, k)
-    note(index_sentences_per_second=round(size / index_seconds), index_peak_gb=peak)
-    note(index_vs_bm25s=peer_index / index_seconds)
-
-    (_, _), tenth = in_child(textbook, corpus, folder / "index", task, k, len(anchors) // 10, folder / "book.parquet")
-    arguments = (folder / "index", task, k, len(anchors), folder / "book.parquet")
-    (seconds, counts), peak = in_child(textbook, corpus, *arguments)
-    rate, peer_rate = len(anchors) / seconds, len(some) / peer_seconds
-    note(anchors=len(anchors), textbook_sentences=counts["sentences"], textbook_anchors_per_second=round(rate))
-    note(bm25s_queries=len(some), textbook_vs_bm25s=rate / peer_rate)
-    note(textbook_peak_gb_of_a_tenth_of_the_anchors=tenth, textbook_peak_gb=peak)
+    book = folder / "book.parquet"
+    arguments = (corpus, folder / "index", task, k, len(anchors), book)
+    (indexing, searching), _ = in_child(against_bm25s, some, *arguments)
+    note(index_sentences_per_second=round(size / median(ours for ours, _ in indexing)), index_peak_gb=index_peak)
+    note(index_vs_bm25s=median(theirs / ours for ours, theirs in indexing))
+    share = len(anchors) / len(some)
+    note(anchors=len(anchors), textbook_anchors_per_second=round(len(anchors) / median(ours for ours, _ in searching)))
+    note(bm25s_queries=len(some), textbook_vs_bm25s=share * median(theirs / ours for ours, theirs in searching))
+    _, tenth = in_child(textbook, corpus, folder / "index", task, k, len(anchors) // 10, book)
+    (_, found), peak = in_child(textbook, *arguments)
+    note(textbook_sentences=found, textbook_peak_gb_of_a_tenth_of_the_anchors=tenth, textbook_peak_gb=peak)
 
     write_small(corpus, folder)
     in_child(index, small, folder / "small")
-    arguments = (folder / "small", task, TOP, len(anchors), folder / "book.parquet")
-    (seconds, _), _ = in_child(textbook, small, *arguments)
+    (seconds, _), _ = in_child(textbook, small, folder / "small", task, TOP, len(anchors), book)
     few = spread(queries, whoosh)
     (whoosh_seconds, same), _ = in_child(whoosh_alone, small, few, folder)
     note(whoosh_sentences=corpus_size(small), whoosh_queries=len(few))

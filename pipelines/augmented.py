@@ -3,9 +3,11 @@
 from functools import partial
 
 from pipelines.stage import ASSETS, CACHE, EXPECTATIONS, TASKS, TEXTBOOKS, VALIDATION, run
+from textbook import words
 from textbook.assets import MANIFEST, locate
 from textbook.files import digest, hash_code, read_json, remove, sha256, write_aside, write_json
 from textbook.params import Params
+from textbook.retrieval import rake
 from textbook.tasks.prepare import evaluation_sentences, read_split, texts
 from textbook.textbooks import augmented as code
 from textbook.textbooks import candidates, vectors
@@ -32,7 +34,7 @@ def augmented(params: Params, task: str) -> None:
     # All that decides what is found names the work folder; a run that was killed goes on with what is there.
     made_of = [read_json(ASSETS / name / MANIFEST) for name in (settings.masked_lm, settings.vectors)]
     works = CACHE / "augmented" / task
-    work = works / digest(made_of, settings.candidates, hash_code(code, candidates, vectors))
+    work = works / digest(made_of, settings.candidates, hash_code(code, candidates, vectors, rake, words))
     for other in works.glob("*"):
         if other != work:
             remove(other)

@@ -239,7 +239,7 @@ def test_batches_and_chunks_change_nothing(book: Book, batch: int, chunk: int, m
 def test_some_are_varied_and_the_others_enter_as_they_are(book: Book) -> None:
     sentences = make_meals(12, seed=6)
     some, more = book.write(sentences, varied=3), book.write(sentences, varied=5)
-    assert [row["sentence"] for row in some if row["rank"] == 0] == list(dict.fromkeys(sentences))
+    assert set(sentences) <= {row["sentence"] for row in some}
     assert book.write(sentences, varied=1000) == book.write(sentences)
     assert 0 < sum(row["rank"] > 0 for row in some) <= 3 * 6
     assert {row["sentence"] for row in some} < {row["sentence"] for row in more}, "fewer are the first of more"

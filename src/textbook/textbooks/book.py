@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -30,7 +31,7 @@ def write_book(
         rank, score: of each of `ids`; empty where nothing was searched.
 
     Returns:
-        How many `sentences` were written and how many were `leaks`.
+        How many `sentences` were written, their `bytes` in UTF-8 with a newline after each, and how many were `leaks`.
 
     Raises:
         UserError: nothing is left.
@@ -43,7 +44,8 @@ def write_book(
     if not book.num_rows:
         raise UserError(f"{target.name}: no sentence of {corpus} is left for this textbook")
     pq.write_table(book, target, compression="zstd", use_dictionary=["source"])
-    return {"sentences": book.num_rows, "leaks": len(ids) - book.num_rows}
+    size = pc.sum(pc.binary_length(book["sentence"])).as_py() + book.num_rows
+    return {"sentences": book.num_rows, "bytes": size, "leaks": len(ids) - book.num_rows}
 
 
 def read_book(path: Path) -> tuple[list[str], list[str] | None]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from textbook.errors import UserError
+from textbook.textbooks.onednn import use_onednn
 from textbook.textbooks.vectors import SPACE_MARKS
 
 Span = tuple[int, int]
@@ -74,8 +75,11 @@ def load_masked_lm(folder: Path, device: torch.device) -> MaskedLm:
     if tokenizer.mask_token_id is None:
         raise UserError(f"{folder}: its tokenizer has no mask token")
     after_space, after_other = _vocabulary(tokenizer)
+    model = model.to(device).eval()
+    if device.type == "cpu":
+        use_onednn(model)
     return MaskedLm(
-        model=model.to(device).eval(),
+        model=model,
         tokenizer=tokenizer,
         after_space=after_space,
         after_other=after_other,

@@ -59,7 +59,7 @@ def finetune(
     Args:
         measure: gives the figures of the model on validation data, the first of which decides which epoch is better.
         name: what the progress bar says.
-        objective: what it learns from besides the labels.
+        objective: the loss, which the labels alone make unless it says otherwise.
         log: gets `loss` (mean over the epoch) and the figures after every epoch.
 
     Returns:
