@@ -32,7 +32,7 @@ from textbook.training.batches import BatchStream
 from textbook.training.finetune import Labelled, Settings
 from textbook.training.optimizer import learning_rate, make_optimizer, set_rate
 from textbook.training.tokens import collate, tokenize
-from textbook.training.zero import Result, peak_bytes, train
+from textbook.training.zero import Result, finetune_with_zero, peak_bytes
 
 RESULTS = Path("benchmarks/results")
 
@@ -99,7 +99,7 @@ def main() -> None:
         how = params.teacher.model_copy(update={"precision": "fp32", "zero": {"stage": stage, "offload": False}})
         how = Teacher.model_validate(how.model_dump())
         with tempfile.TemporaryDirectory() as name:
-            work_on = partial(train, model, rows, settings, how, no_figures, pad_id, Path(name))
+            work_on = partial(finetune_with_zero, model, rows, settings, how, no_figures, pad_id, Path(name))
             runs[f"ZeRO {stage}"] = run_processes(work_on, processes, f"ZeRO {stage}", chosen.steps)
     reference = np.array(runs["plain"][0].losses)
     figures: dict[str, Any] = {"processes": processes, "batch": batch, "lr": lr, "steps": chosen.steps, "runs": {}}

@@ -68,13 +68,14 @@ def teacher(params: Params, task: str) -> None:
                 )
                 model.save_pretrained(folder / "model")
             else:
-                from textbook.training.zero import train as train_in_processes
+                from textbook.training.zero import finetune_with_zero
 
                 here = partial(_here, measure)
-                work_on = partial(train_in_processes, make_model, train, one, settings, here, pad_id, folder)
+                work_on = partial(finetune_with_zero, make_model, train, one, settings, here, pad_id, folder)
                 steps = settings.epochs * -(-len(train.tokens) // batch)
                 figures = run_processes(work_on, processes, name, steps)[0].figures
             write_json(result, {"batch": batch, "lr": lr, **figures})
+            shutil.rmtree(folder / "checkpoints")  # three times the model, and twice
         tried[folder] = read_json(result)
     best = max(tried, key=lambda folder: tried[folder][about.metrics[0]])
     figures = {name: value for name, value in tried[best].items() if name not in TRIED}

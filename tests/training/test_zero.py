@@ -95,7 +95,7 @@ def train_all(data: Data, folder: Path, report: Report) -> dict[str, zero.Result
     results = {}
     for name, variant in VARIANTS.items():
         arguments = (variant, data.accuracy, data.pad_id, folder / name, report)
-        results[name] = zero.train(data.model, data.train, SETTINGS, *arguments)
+        results[name] = zero.finetune_with_zero(data.model, data.train, SETTINGS, *arguments)
     zero.CHECKPOINT_SECONDS = 0
     for name, stages in RESUMED.items():
         for stage in stages:
@@ -108,7 +108,7 @@ def train_all(data: Data, folder: Path, report: Report) -> dict[str, zero.Result
 
             arguments = (how(stage=stage), data.accuracy, data.pad_id, folder / name, stop)
             try:
-                results[name] = zero.train(partial(data.model, 0.1), data.train, SETTINGS, *arguments)
+                results[name] = zero.finetune_with_zero(partial(data.model, 0.1), data.train, SETTINGS, *arguments)
             except Killed:
                 continue
             break

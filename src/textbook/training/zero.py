@@ -51,7 +51,7 @@ class Result:
     """Of memory in this process: the GPU's, or without one the machine's."""
 
 
-def train(
+def finetune_with_zero(
     make_model: Callable[[], PreTrainedModel],
     train: Labelled,
     settings: Settings,
@@ -97,6 +97,7 @@ def train(
         losses = tensors["losses"].to(engine.device)
         engine.train()
         restore_engine(engine, tensors, lambda: step(len(losses), 0.0))
+        tensors.clear()  # they are larger than the model
     seconds, resumed = 0.0, time.monotonic()
     figures: dict[str, float] = {}
     text = ""
