@@ -23,7 +23,7 @@ setup: $(VENV)/.ready ## Make .venv with locked versions (quickstart and test do
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
 		|| { echo "error: $(PYTHON) is not Python 3.11; name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Setting up $(VENV): some 190 packages, one to five minutes"
+	@echo "Setting up $(VENV): some 210 packages, one to five minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@# A wheel that pip's configuration has at hand is taken first, as it is.
 	@python -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$(TORCH)" 2>/dev/null \
@@ -33,7 +33,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 quickstart: setup ## Run the whole pipeline on the shipped example and show what came of it
-	@dvc repro
+	@dvc repro metrics register
+	@python -m pipelines.report
 	@python -m pipelines.summary
 
 test: setup check ## Lint, types and tests
@@ -50,8 +51,9 @@ ui: setup ## Open MLflow on http://127.0.0.1:5000 (PORT=…)
 pull: setup ## Fetch a registered model as a Hugging Face folder: make pull TASK=rotten_tomatoes [ALIAS=champion]
 	@python -m tracking.pull "$(TASK)" "$(ALIAS)"
 
-report: setup ## Bring reports/report.html up to date
-	@dvc repro report
+report: setup ## Bring reports/report.html up to date, with what the textbooks are made of
+	@dvc repro metrics register analysis
+	@python -m pipelines.report
 	@python -m pipelines.summary
 
 bench: bench-retrieval bench-distill ## Measure the speed tables again (after quickstart)
@@ -64,7 +66,7 @@ bench-distill: setup ## The distillation loop, beside the plain one (on a GPU in
 
 lock: setup ## Pin the newest versions that pyproject.toml allows (needs pip-tools, installed aside)
 	@python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools
-	@$(VENV)/lock/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --unsafe-package torch \
+	@$(VENV)/lock/bin/pip-compile --quiet --extra dev --extra team --generate-hashes --strip-extras --unsafe-package torch \
 		--no-allow-unsafe --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file $(VENV)/lock.txt pyproject.toml
 	@{ echo "# Exact versions and hashes of everything but torch, which the Makefile installs. Made by 'make lock'."; \

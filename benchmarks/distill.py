@@ -26,7 +26,7 @@ from textbook.files import write_json
 from textbook.models.encoder import QkvReader, load_config, load_tokenizer, resolve_layer
 from textbook.models.flops import distillation_flops
 from textbook.models.student import make_student
-from textbook.params import Distill, Student
+from textbook.params import Distill, Second, Student
 from textbook.textbooks.book import read_book
 from textbook.training.batches import BatchStream
 from textbook.training.device import Device, best_device
@@ -137,7 +137,10 @@ def run_library(setting: Setting, device: Device, steps: int) -> float:
     teacher, student = models(setting, "sdpa")
     speeds: list[float] = []
     settings = Distill(
+        init="random",
+        teacher="task",
         textbook="contextualized",
+        second=Second(epochs=1, lr=1e-4, warmup=0.06),
         relation_heads=setting.heads,
         teacher_layer=setting.teacher_layer,
         steps=(-(-steps // LOG_EVERY) + 1) * LOG_EVERY,

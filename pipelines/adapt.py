@@ -17,7 +17,16 @@ from textbook.training.log import log_to_file
 
 
 def adapt(params: Params, start: str, task: str) -> None:
-    """Adapt from `start`, `distilled` or `scratch`, with every seed; keep the model that validates best.
+    """Adapt from `start`, `distilled` or `scratch`."""
+    folder = MODELS / task
+    if start == "scratch":
+        adapt_from(params, task, None, folder / "scratch")
+    else:
+        adapt_from(params, task, folder / "distilled", folder / "student")
+
+
+def adapt_from(params: Params, task: str, distilled: Path | None, target: Path) -> None:
+    """Adapt a distilled encoder, or one from scratch, with every seed; keep the model that validates best.
 
     From scratch the seed decides the initial weights too.
     """
@@ -26,13 +35,12 @@ def adapt(params: Params, start: str, task: str) -> None:
     tokenizer, device = load_tokenizer(teacher), best_device()
     train, validation = (read_labelled(task, split, tokenizer, settings.max_length) for split in SPLITS)
     accuracies: list[float] = []
-    with write_aside(MODELS / task / ("student" if start == "distilled" else start)) as aside:
+    with write_aside(target) as aside:
         aside.mkdir()
         for seed in settings.seeds:
             with tempfile.TemporaryDirectory() as name:
-                encoder = MODELS / task / start
-                if start == "scratch":
-                    encoder = Path(name)
+                encoder = distilled or Path(name)
+                if not distilled:
                     make_student(params.student, load_config(teacher), seed).save_pretrained(encoder)
                 model = load_classifier(encoder, params.task(task).labels, seed)
             accuracy = finetune(
@@ -42,7 +50,7 @@ def adapt(params: Params, start: str, task: str) -> None:
                 Settings(settings.epochs, settings.batch, settings.lr, settings.warmup, settings.weight_decay, seed),
                 pad_id=tokenizer.pad_token_id,
                 device=device,
-                name=f"{start}, seed {seed}",
+                name=f"{target.name}, seed {seed}",
                 log=log_to_file(aside / f"history-{seed}.jsonl"),
             )
             accuracies.append(accuracy)

@@ -4,7 +4,7 @@ from functools import partial
 
 from pipelines.stage import ASSETS, EXPECTATIONS, TASKS, TEXTBOOKS, VALIDATION, run
 from textbook.assets import locate
-from textbook.files import write_aside, write_json
+from textbook.files import sha256, write_aside, write_json
 from textbook.params import Params
 from textbook.tasks.prepare import read_split, sentences, texts
 from textbook.textbooks.augmented import find_slots, write_augmented
@@ -35,7 +35,7 @@ def augmented(params: Params, task: str) -> None:
         counts = write_augmented(first, second, slots, leaks, aside, settings)
         report, title = VALIDATION / f"textbook-{task}-augmented.html", f"Augmented textbook of {task}"
         validate([aside], EXPECTATIONS / "augmented.yaml", context, report, title)
-    write_json(folder / "augmented.json", counts)
+    write_json(folder / "augmented.json", {**counts, "sha256": sha256(folder / "augmented.parquet")})
     print(f"{task}, augmented: {counts['sentences']:,} sentences, {counts['leaks']:,} evaluation sentences removed")
 
 

@@ -1,61 +1,102 @@
-"""Stage `distill@t`: the teacher teaches a randomly initialised student on the textbook (MiniLMv2's relations)."""
+"""Stage `distill@t`: the teacher teaches a student on the textbook (MiniLMv2's relations)."""
 
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from math import ceil
 from pathlib import Path
 
+from transformers import PreTrainedModel
+
 from pipelines.record import live_run
-from pipelines.stage import CACHE, MODELS, TEXTBOOKS, run
+from pipelines.stage import ASSETS, CACHE, INIT, MODELS, run, textbook_files
+from textbook.assets import locate
 from textbook.files import digest, hash_folder, sha256, write_aside
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer, resolve_layer
-from textbook.models.student import make_student
-from textbook.params import Params
+from textbook.params import Distill, Params
 from textbook.textbooks.book import read_book
 from textbook.training.device import best_device
 from textbook.training.distill import distill as train
-from textbook.training.log import log_to_file
+from textbook.training.log import Log, log_to_file, shifted
 from textbook.training.tokens import Tokens, open_tokens, save_tokens, tokenize
+
+Live = Callable[[Params, str, Path], AbstractContextManager[Log]]  # as `live_run`
 
 
 def distill(params: Params, task: str) -> None:
     """Write the distilled encoder as a Hugging Face folder, with its history and the id of its MLflow run."""
+    teach(params, task, MODELS / task / "distilled", live_run)
+
+
+def teach(params: Params, task: str, target: Path, live: Live) -> None:
+    """Distil the student that `distill` describes into `target`, one textbook after the other.
+
+    Killed and run again, it goes on from its last checkpoint.
+
+    Args:
+        live: opens what records the run while it goes on, and notes in a file which run that is.
+    """
     settings = params.distill
-    folder = MODELS / task / "teacher"
-    book = TEXTBOOKS / task / f"{settings.textbook}.parquet"
-    config, tokenizer = load_config(folder), load_tokenizer(folder)
-    tokens = _tokens(book, folder, settings.max_length)
-    student = make_student(params.student, config, settings.seed)
-    layer = resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type)
+    teacher = teacher_folder(params, task)
+    books = textbook_files(task, settings.textbook)
+    student = load_encoder(INIT / settings.init)
     # Everything that decides the outcome names the work folder, so only this very run goes on from its checkpoints.
-    inputs = [settings.model_dump(), params.student.model_dump(), sha256(book), hash_folder(folder)]
-    work = CACHE / "distill" / digest(*inputs)
+    inputs = [settings.model_dump(), hash_folder(INIT / settings.init), hash_folder(teacher)]
+    work = CACHE / "distill" / digest(*inputs, *map(sha256, books))
     work.mkdir(parents=True, exist_ok=True)
-    with live_run(params, task, work / "run.json") as log:
-        train(
-            load_encoder(folder, best_device().dtype),
-            student,
-            tokens,
-            settings,
-            teacher_layer=layer,
-            student_layer=params.student.layers,
-            pad_id=tokenizer.pad_token_id,
-            device=best_device(),
-            log=log_to_file(work / "history.jsonl", then=log),
-            checkpoints=work / "checkpoints",
-        )
-    with write_aside(MODELS / task / "distilled") as aside:
+    with live(params, task, work / "run.json") as log:
+        done = 0
+        for number, book in enumerate(books, 1):
+            tokens = tokens_of(book, teacher, settings.max_length)
+            stage = settings if number == 1 else _second_stage(settings, len(tokens))
+            log_on = shifted(log_to_file(work / "history.jsonl", then=log), done)
+            teach_on(tokens, teacher, student, stage, log_on, work / f"checkpoints-{number}")
+            done += stage.steps
+    with write_aside(target) as aside:
         student.save_pretrained(aside)
-        tokenizer.save_pretrained(aside)
+        load_tokenizer(teacher).save_pretrained(aside)
         for name in ("history.jsonl", "run.json"):
             shutil.copy(work / name, aside)
     shutil.rmtree(work)
 
 
-def _tokens(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
+def teacher_folder(params: Params, task: str) -> Path:
+    """Where the teacher that `distill.teacher` names is."""
+    return MODELS / task / "teacher" if params.distill.teacher == "task" else locate(ASSETS / params.teacher.asset)
+
+
+def teach_on(
+    tokens: Tokens, teacher: Path, student: PreTrainedModel, settings: Distill, log: Log, checkpoints: Path
+) -> None:
+    """Train the student in place on one textbook."""
+    config, device = load_config(teacher), best_device()
+    train(
+        load_encoder(teacher, device.dtype),
+        student,
+        tokens,
+        settings,
+        teacher_layer=resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type),
+        student_layer=student.config.num_hidden_layers,
+        pad_id=load_tokenizer(teacher).pad_token_id,
+        device=device,
+        log=log,
+        checkpoints=checkpoints,
+    )
+
+
+def tokens_of(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
     """The tokenised textbook, from the cache if it was tokenised before."""
     folder = CACHE / "tokens" / digest(sha256(book), sha256(tokenizer_folder / "tokenizer.json"), max_length)
     if not folder.is_dir():
         save_tokens(tokenize(load_tokenizer(tokenizer_folder), *read_book(book), max_length), folder)
     return open_tokens(folder)
+
+
+def _second_stage(settings: Distill, texts: int) -> Distill:
+    """The settings of the second stage on a textbook of so many texts."""
+    second = settings.second
+    steps = ceil(second.epochs * texts / settings.batch)
+    return settings.model_copy(update={"steps": steps, "lr": second.lr, "warmup": second.warmup})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.evaluate import MODEL_NAMES
-from pipelines.stage import CORPUS, EVALUATION, MODELS, TASKS, TEXTBOOKS
+from pipelines.stage import CORPUS, EVALUATION, MODELS, TASKS, textbook_files
 from textbook.files import digest, hash_folder, read_json, sha256, write_json
 from textbook.params import Params
 from textbook.tasks.prepare import read_split, text_columns
@@ -44,9 +44,9 @@ def finished_record(params: Params, task: str) -> Record:
     """The record of the student that the stages have made and evaluated."""
     models, figures = MODELS / task, EVALUATION / f"{task}.json"
     student = models / "student"
-    book = TEXTBOOKS / task / f"{params.distill.textbook}.parquet"
+    books = [("textbook", path) for path in textbook_files(task, params.distill.textbook)]
     hashes = dvc_hashes([str(student), str(figures)])
-    sections: dict[str, Any] = params.model_dump(exclude={"assets", "tasks"})
+    sections: dict[str, Any] = params.model_dump(exclude={"assets", "tasks", "sweep"})
     curves = {"distill": models / "distilled" / "history.jsonl", "teacher": models / "teacher" / "history.jsonl"}
     for start in ("scratch", "student"):
         for history in (models / start).glob("history-*.jsonl"):
@@ -60,7 +60,7 @@ def finished_record(params: Params, task: str) -> Record:
         tags={**git_tags(), **{f"dvc.{path}": md5 for path, md5 in hashes.items()}},
         inputs=[
             Input(context, path, hashes.get(str(path)))
-            for context, path in (("task", TASKS / task), ("corpus", CORPUS), ("textbook", book))
+            for context, path in (("task", TASKS / task), ("corpus", CORPUS), *books)
         ],
         curves=curves,
         metrics={
@@ -73,4 +73,4 @@ def finished_record(params: Params, task: str) -> Record:
 
 def _place(params: Params) -> tuple[str, str, str]:
     """Init, teacher and textbook."""
-    return "random", "task", params.distill.textbook
+    return params.distill.init, params.distill.teacher, params.distill.textbook

@@ -1,7 +1,7 @@
-"""Stage `report`: the figures of all tasks, as JSON for `dvc metrics` and as an HTML page."""
+"""`make report`: what was found, as one HTML page."""
 
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
-from textbook.files import read_csv, read_json, write_json
+from textbook.files import read_csv, read_json
 from textbook.params import Params
 from textbook.reporting.curves import curve
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
@@ -13,15 +13,13 @@ EXAMPLES = 8
 
 
 def report(params: Params) -> None:
-    """Write `reports/metrics.json` and `reports/report.html`."""
-    metrics = {task: read_json(EVALUATION / f"{task}.json") for task in params.tasks}
-    write_json(REPORTS / "metrics.json", metrics)
-    sections = [_section(params, task, metrics[task]) for task in params.tasks]
+    """Write `reports/report.html` from what the stages made; the analysis is in it if it was made."""
+    sections = [_section(params, task, read_json(EVALUATION / f"{task}.json")) for task in params.tasks]
     write_page(sections, _analysis(), REPORTS / "report.html")
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
-    kind = params.distill.textbook
+    kind, *_ = params.distill.textbook.split("+")
     first, second = read_book(TEXTBOOKS / task / f"{kind}.parquet")
     book = first if second is None else [f"{one} | {other}" for one, other in zip(first, second, strict=True)]
     history = read_history(MODELS / task / "distilled" / "history.jsonl")
@@ -47,7 +45,9 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
     )
 
 
-def _analysis() -> AnalysisSection:
+def _analysis() -> AnalysisSection | None:
+    if not (REPORTS / "figure3.svg").is_file():
+        return None
     figure = (REPORTS / "figure3.svg").read_text(encoding="utf-8")
     return AnalysisSection(
         figures={"Relevance (the paper's Figure 3): the share of its 5,000 most frequent words in common": figure},

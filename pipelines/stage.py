@@ -16,6 +16,7 @@ CORPUS = DATA / "corpus"
 INDEX = DATA / "index"
 TASKS = DATA / "tasks"
 TEXTBOOKS = DATA / "textbooks"
+INIT = DATA / "init"
 MODELS = DATA / "models"
 EVALUATION = DATA / "evaluation"
 REGISTRY = DATA / "registry"
@@ -24,6 +25,11 @@ VALIDATION = REPORTS / "validation"
 EXPECTATIONS = Path("pipelines/expectations")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CACHE = Path(".cache")  # what can be made again, and checkpoints; DVC never deletes it
+
+
+def textbook_files(task: str, kind: str) -> list[Path]:
+    """The textbooks that a student is distilled on, in this order; more than one where the kind has a `+`."""
+    return [TEXTBOOKS / task / f"{part}.parquet" for part in kind.split("+")]
 
 
 def run(stage: Callable[..., None]) -> None:

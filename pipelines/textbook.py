@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.stage import CORPUS, EXPECTATIONS, INDEX, TASKS, TEXTBOOKS, VALIDATION, run
 from textbook.corpus.shards import corpus_hash, corpus_size
-from textbook.files import write_aside, write_json
+from textbook.files import sha256, write_aside, write_json
 from textbook.params import Params
 from textbook.retrieval.engines import open_index
 from textbook.tasks.prepare import read_split, sentences
@@ -43,7 +43,7 @@ def textbook(params: Params, kind: str, task: str) -> None:
         counts |= write_book(CORPUS, ids, leaks, aside, **ranking)
         title, report = f"{kind.capitalize()} textbook of {task}", VALIDATION / f"textbook-{task}-{kind}.html"
         validate([aside], EXPECTATIONS / "textbook.yaml", context, report, title)
-    write_json(folder / f"{kind}.json", counts)
+    write_json(folder / f"{kind}.json", {**counts, "sha256": sha256(folder / f"{kind}.parquet")})
     print(f"{task}, {kind}: {counts['sentences']:,} sentences, {counts['leaks']:,} evaluation sentences removed")
 
 

@@ -18,7 +18,10 @@ def git_tags() -> dict[str, str]:
 
 
 def dvc_hashes(targets: Iterable[str], lock: Path = Path("dvc.lock")) -> dict[str, str]:
-    """The MD5 of each of `targets` and of all that they were made from, by path, as DVC noted it in its lock file."""
+    """The MD5 of each of `targets` and of all that they were made from, by path, as DVC noted it in its lock file.
+
+    What a stage made beside what was needed is in it too: a textbook's file beside the notes that stand for it.
+    """
     stages = YAML(typ="safe", pure=True).load(lock)["stages"] if lock.is_file() else {}
     maker = {out["path"]: stage for stage in stages.values() for out in stage.get("outs", [])}
     hashes: dict[str, str] = {}
@@ -28,7 +31,7 @@ def dvc_hashes(targets: Iterable[str], lock: Path = Path("dvc.lock")) -> dict[st
         stage = maker.get(path)
         if stage is None or path in hashes:
             continue
-        hashes |= {out["path"]: out["md5"] for out in stage["outs"] if out["path"] == path}
+        hashes |= {out["path"]: out["md5"] for out in stage["outs"]}
         wanted += [dependency["path"] for dependency in stage.get("deps", [])]
     return dict(sorted(hashes.items()))
 

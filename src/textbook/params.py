@@ -4,8 +4,9 @@ Every key must be in the file and every key in the file must be known here, so w
 Only what describes an asset or a task may be left out where it says so. The docstring below a field is its help text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -219,11 +220,30 @@ class Student(Section):
     """Width of the feed-forward layers."""
 
 
+Init = Literal["random", "general"]
+TeacherKind = Literal["task", "general"]
+TextbookKind = Literal["general", "augmented", "contextualized", "contextualized+augmented"]
+BOTH: TextbookKind = "contextualized+augmented"
+
+
+class Second(Section):
+    """The second stage of `contextualized+augmented`, on the augmented textbook (TinyBERT: 1e-4, warm-up 0.06)."""
+
+    epochs: Annotated[float, Field(gt=0)]
+    """How often it is read, or which share of it (TinyBERT: 10 for MNLI, QNLI and QQP, 50 for CoLA, else 20)."""
+    lr: Annotated[float, Field(gt=0)]
+    warmup: Share
+
+
 class Distill(Section):
     """Distillation of the teacher's attention relations (MiniLMv2); paper: 400,000 steps of 256, 6e-4, warm-up 0.01."""
 
-    textbook: Literal["contextualized", "general", "augmented"]
-    """The text on which the teacher teaches."""
+    init: Init
+    """What the student starts from: `random` weights, or those of the `general` student, see `GeneralInit`."""
+    teacher: TeacherKind
+    """The teacher fine-tuned on the `task`, or the `general` one as it was pretrained."""
+    textbook: TextbookKind
+    """The text on which the teacher teaches; `contextualized+augmented` is first the one, then the other."""
     relation_heads: PositiveInt
     """Into how many heads queries, keys and values are split for their relations; divides both hidden sizes."""
     teacher_layer: PositiveInt | Literal["auto"]
@@ -237,6 +257,16 @@ class Distill(Section):
     max_length: Annotated[int, Field(ge=8)]
     """Tokens; longer sentences are cut."""
     seed: int
+    second: Second
+
+
+class GeneralInit(Section):
+    """The general student: distilled from the general teacher on the general textbook, once for all tasks.
+
+    What isn't said here is as in `distill`.
+    """
+
+    steps: PositiveInt
 
 
 class Adapt(Section):
@@ -259,11 +289,56 @@ class Evaluate(Section):
     """Validation rows timed one at a time on the CPU."""
 
 
+class Asha(Section):
+    """Asynchronous successive halving over the relation loss: it compares what cells have after as many steps.
+
+    Losses of different teachers or textbooks aren't on one scale, so it suits grids over seeds and settings.
+    """
+
+    grace_steps: PositiveInt
+    """No cell is stopped before."""
+    reduction: Annotated[int, Field(ge=2)]
+    """One of so many goes on at each rung."""
+
+
+class Sweep(Section):
+    """The grid of `make sweep`: every init with every teacher, textbook, task and seed is a cell."""
+
+    inits: Annotated[list[Init], Field(min_length=1)]
+    teachers: Annotated[list[TeacherKind], Field(min_length=1)]
+    textbooks: Annotated[list[TextbookKind], Field(min_length=1)]
+    seeds: Annotated[list[int], Field(min_length=1)]
+    """Seeds of the distillation; those of the adaptation are in `adapt`."""
+    cpus: Annotated[float, Field(gt=0)]
+    """CPU cores for a cell."""
+    gpus: Annotated[float, Field(ge=0)]
+    """GPUs for a cell; several cells may share one: 0.5."""
+    retries: Annotated[int, Field(ge=0)]
+    """How often a cell is tried again, from its last checkpoint, when its worker or node is lost."""
+    asha: Asha | None
+    """Stop cells that do badly early; null: all run to their end."""
+    set: dict[str, Any]
+    """Parameters that are different in the sweep, by dotted name: `distill.steps: 150`."""
+
+
 class Tracking(Section):
     """Where runs are recorded; `MLFLOW_TRACKING_URI` names another server."""
 
     experiment: Annotated[str, Field(min_length=1)]
     """Name of the MLflow experiment."""
+    cost_per_hour: Annotated[float, Field(ge=0)]
+    """What an hour of the device that trains costs, in any currency; for the estimate in each run."""
+
+
+class Registry(Section):
+    """When a new version of a registered model takes the champion's place; the first one always does."""
+
+    margin: Annotated[float, Field(ge=0)]
+    """By how many points its score on the validation data, in percent, must exceed the champion's."""
+    max_slowdown: Annotated[float, Field(gt=0)]
+    """How many times the champion's time it may take for a text on the CPU, both measured together."""
+    min_data: Share
+    """Which share of the champion's training rows it must have seen at least."""
 
 
 class Params(Section):
@@ -277,9 +352,12 @@ class Params(Section):
     teacher: Teacher
     student: Student
     distill: Distill
+    general_init: GeneralInit
     adapt: Adapt
     evaluate: Evaluate
+    sweep: Sweep
     tracking: Tracking
+    registry: Registry
 
     def task(self, name: str) -> Task:
         """The task of that name.
@@ -292,8 +370,11 @@ class Params(Section):
         return self.tasks[name]
 
 
-def load_params(path: Path = Path("params.yaml")) -> Params:
+def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = MappingProxyType({})) -> Params:
     """Read and check a parameter file.
+
+    Args:
+        changes: values to use instead of the file's, by dotted name.
 
     Raises:
         UserError: names each key that is wrong, its value and what is allowed.
@@ -306,6 +387,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must be a mapping with the keys {', '.join(Params.model_fields)}")
+    for name, value in changes.items():
+        _change(raw, name, value, path)
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
@@ -318,6 +401,16 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     if problems:
         raise UserError("; ".join(f"{path}: {problem}" for problem in problems))
     return params
+
+
+def _change(raw: dict[str, Any], name: str, value: Any, path: Path) -> None:
+    """Set a value by its dotted name."""
+    *sections, last = name.split(".")
+    for section in sections:
+        raw = raw[section] if isinstance(raw, dict) and section in raw else {}
+    if last not in raw:
+        raise UserError(f"{path}: {name} cannot be changed: it is not a parameter of the file")
+    raw[last] = value
 
 
 def _explain(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
@@ -370,8 +463,8 @@ def _contradictions(params: Params) -> list[str]:
         if name not in params.tasks:
             problems.append(f"{key}: must be one of the tasks {', '.join(sorted(params.tasks))}")
     missing = sorted(set(params.tasks) - set(augmented))
-    if params.distill.textbook == "augmented" and missing:
-        problems.append(f"distill.textbook = 'augmented': needs textbooks.augmented.{missing[0]}")
+    if "augmented" in params.distill.textbook and missing:
+        problems.append(f"distill.textbook = {params.distill.textbook!r}: needs textbooks.augmented.{missing[0]}")
     for name, hub in assets.hub.items():
         if hub.stream and hub.kind != "dataset":
             problems.append(f"assets.hub.{name}.stream = true: must be false unless kind is 'dataset'")

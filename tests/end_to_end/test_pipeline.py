@@ -29,6 +29,8 @@ ALL_STAGES = {
     "task@films",
     "contextualized@films",
     "general@films",
+    "init_random",
+    "init_general",
     "teacher@films",
     "distill@films",
     "scratch@films",
@@ -36,7 +38,7 @@ ALL_STAGES = {
     "evaluate@films",
     "register@films",
     "analysis",
-    "report",
+    "metrics",
 }
 
 
@@ -127,6 +129,7 @@ def project(tmp_path_factory, tiny_teacher):
         distill__relation_heads=4,
         distill__steps=20,
         distill__batch=16,
+        general_init__steps=10,
         adapt__epochs=1,
         evaluate__latency_sentences=5,
     )
@@ -139,6 +142,8 @@ def project(tmp_path_factory, tiny_teacher):
 def finished(project):
     """The project after its first `dvc repro`."""
     assert project.repro() == ALL_STAGES
+    done = project.run("python", "-m", "pipelines.report")
+    assert done.returncode == 0, done.stderr
     return project
 
 
@@ -249,6 +254,6 @@ def test_a_missing_column_is_one_line_and_leaves_nothing_behind(finished):
 def test_another_k_reruns_retrieval_and_what_follows_only(finished):
     assert finished.repro() <= {"params", "task@films"}  # what the two mistakes above left to do again
     finished.change(textbooks__contextualized__k=3)
-    after = {"analysis", "distill@films", "adapt@films", "evaluate@films", "register@films", "report"}
+    after = {"analysis", "distill@films", "adapt@films", "evaluate@films", "register@films", "metrics"}
     assert finished.repro() == {"params", "contextualized@films", *after}
     assert finished.json("data/registry/films.json")["version"] == "2"

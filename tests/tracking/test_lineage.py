@@ -22,6 +22,7 @@ def test_the_hashes_of_all_that_an_output_was_made_from(tmp_path):
     assert dvc_hashes(["data/book"], tmp_path / "dvc.lock") == {
         "data/assets/text": "m1",
         "data/book": "m3",
+        "data/book.json": "m4",
         "data/corpus": "m2.dir",
     }
 

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 import textbook.training.distill as module
-from conftest import make_sentences
+from conftest import DISTILL, make_sentences
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Distill, Student
@@ -28,7 +28,7 @@ TEACHER, FOLDER, KILLS = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 TOKENIZER = load_tokenizer(TEACHER)
 TOKENS = tokenize(TOKENIZER, make_sentences(200, seed=0), None, 32)
 SETTINGS = Distill(
-    textbook="contextualized",
+    **DISTILL,
     relation_heads=4,
     teacher_layer="auto",
     steps=400,

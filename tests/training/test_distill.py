@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import textbook.training.distill as module
-from conftest import make_sentences
+from conftest import DISTILL, make_sentences
 from textbook.errors import UserError
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer
 from textbook.models.student import make_student
@@ -24,7 +24,7 @@ from textbook.training.tokens import tokenize
 
 CPU = Device(torch.device("cpu"), bf16=False)
 SETTINGS = {
-    "textbook": "contextualized",
+    **DISTILL,
     "relation_heads": 4,
     "teacher_layer": "auto",
     "steps": 40,

@@ -17,7 +17,7 @@ class TaskSection:
     task: str
     rows: Sequence[tuple[str, ...]]
     gain: float
-    textbook: dict[str, int]
+    textbook: dict[str, int | str]
     kind: str
     examples: Sequence[str]
     curves: dict[str, str]
@@ -32,7 +32,7 @@ class AnalysisSection:
     figures: dict[str, str]
 
 
-def write_page(sections: Sequence[TaskSection], analysis: AnalysisSection, path: Path) -> None:
+def write_page(sections: Sequence[TaskSection], analysis: AnalysisSection | None, path: Path) -> None:
     """Write the page, whole or not at all."""
     page = Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
     html = page.render(sections=sections, analysis=analysis, columns=COLUMNS)
@@ -74,7 +74,7 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 <h3>The textbook ({{ section.kind }})</h3>
 <dl>
 {% for name, count in section.textbook.items() %}
-<dt>{{ name.replace('_', ' ') }}</dt><dd>{{ '{:,}'.format(count) }}</dd>
+<dt>{{ name.replace('_', ' ') }}</dt><dd>{{ count if count is string else '{:,}'.format(count) }}</dd>
 {% endfor %}
 </dl>
 <p>Sentences at even distances, from its beginning to its end:</p>
@@ -84,6 +84,7 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 <h3>Where it came from</h3>
 <dl>{% for name, value in section.registered.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
 {% endfor %}
+{% if analysis %}
 <h2>What the textbooks are made of</h2>
 {% for caption, svg in analysis.figures.items() %}
 <figure>{{ svg | safe }}<figcaption>{{ caption }}</figcaption></figure>
@@ -96,5 +97,6 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 {% endfor %}
 </table></div>
 {% endfor %}
+{% endif %}
 </html>
 """

@@ -23,6 +23,15 @@ def log_to_file(path: Path, then: Log = silent) -> Log:
     return log
 
 
+def shifted(log: Log, steps: int) -> Log:
+    """Logs with a step that is so much later: what follows on another training."""
+
+    def log_later(step: int, figures: Mapping[str, float]) -> None:
+        log(steps + step, figures)
+
+    return log_later
+
+
 def read_history(path: Path) -> list[dict[str, float]]:
     """The lines of such a file, by step; of a step that was done again after a crash, the last."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,117 @@
+"""Which version of a registered model is the champion: a gate for new ones, and the way back.
+
+`python -m tracking.promotion TASK [VERSION]` makes the champion before this one, or the version named, champion again.
+"""
+
+import sys
+from dataclasses import dataclass
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from textbook.errors import UserError
+from textbook.params import Registry
+from tracking.store import connect
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+DECISION = "gate.decision"  # tag of a version: one of the three below
+PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
+REASONS = "gate.reasons"
+TRAINING_ROWS = "training_rows"  # tag of a version: how many labelled rows it has seen
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model, measured on the same rows and in the same minutes as the one that it is compared with."""
+
+    score: float
+    """The task's metric on the validation data, in percent."""
+    ms_per_sentence: float
+    """Milliseconds for a text on the CPU."""
+    training_rows: int
+    """Labelled rows that it has seen."""
+
+
+def judge(champion: Measured, challenger: Measured, rules: Registry) -> tuple[bool, list[str]]:
+    """Whether the challenger takes the champion's place, and a sentence on each rule."""
+    gain = challenger.score - champion.score
+    slowdown = challenger.ms_per_sentence / champion.ms_per_sentence
+    share = challenger.training_rows / champion.training_rows
+    passed = (gain > rules.margin, slowdown <= rules.max_slowdown, share >= rules.min_data)
+    texts = (
+        f"score {challenger.score:.2f} against {champion.score:.2f}: more than {rules.margin:g} above it",
+        f"{challenger.ms_per_sentence:.2f} ms a text against {champion.ms_per_sentence:.2f}:"
+        f" at most {rules.max_slowdown:g} times as long",
+        f"{challenger.training_rows} training rows against {champion.training_rows}:"
+        f" at least {rules.min_data:g} of them",
+    )
+    return all(passed), [f"{'yes' if yes else 'NO'}: {text}" for yes, text in zip(passed, texts, strict=True)]
+
+
+def champion_version(client: MlflowClient, task: str) -> str | None:
+    """The version of the champion; None if there is none, or nothing is registered."""
+    try:
+        return str(client.get_model_version_by_alias(task, CHAMPION).version)
+    except MlflowException:
+        return None
+
+
+def challenge(client: MlflowClient, task: str, version: str) -> None:
+    """Make a new version the challenger."""
+    client.set_registered_model_alias(task, CHALLENGER, version)
+
+
+def decide(client: MlflowClient, task: str, version: str, promoted: bool, reasons: list[str]) -> None:
+    """Write the decision on a challenger down, and make it champion if it is one."""
+    client.set_model_version_tag(task, version, REASONS, "\n".join(reasons))
+    client.set_model_version_tag(task, version, DECISION, PROMOTED if promoted else REFUSED)
+    if promoted:
+        client.set_registered_model_alias(task, CHAMPION, version)
+        client.delete_registered_model_alias(task, CHALLENGER)
+
+
+def rollback(client: MlflowClient, task: str, version: str = "") -> tuple[str, str]:
+    """Make the champion before this one champion again, or the version that is named.
+
+    Returns:
+        The version that was champion, and the one that is.
+
+    Raises:
+        UserError: there is no champion, or none to go back to.
+    """
+    current = champion_version(client, task)
+    if current is None:
+        raise UserError(f"no model {task!r} with the alias {CHAMPION!r} is registered")
+    known = {str(found.version): found for found in client.search_model_versions(f"name = '{task}'")}
+    if version and version not in known:
+        raise UserError(f"model {task!r} has no version {version!r}; it has {', '.join(sorted(known, key=int))}")
+    former = [
+        number
+        for number, found in known.items()
+        if found.tags.get(DECISION) == PROMOTED and int(number) < int(current)
+    ]
+    target = version or max(former, key=int, default="")
+    if not target:
+        raise UserError(f"model {task!r} version {current}: there is no champion before it to go back to")
+    client.set_registered_model_alias(task, CHAMPION, target)
+    if target != current:
+        client.set_model_version_tag(task, current, DECISION, ROLLED_BACK)
+    client.set_model_version_tag(task, target, DECISION, PROMOTED)
+    return current, target
+
+
+def main() -> None:
+    """Roll back as the command line says."""
+    task, version = (*sys.argv[1:], "", "")[:2]
+    try:
+        if not task:
+            raise UserError("name a task: make rollback TASK=rotten_tomatoes [VERSION=1]")
+        before, after = rollback(connect(), task, version)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    print(f"{task}: version {after} is champion again, in place of version {before}")
+
+
+if __name__ == "__main__":
+    main()
