@@ -13,7 +13,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test check ui pull report bench bench-retrieval bench-distill lock clean
+.PHONY: help setup quickstart sweep test check ui pull report bench bench-retrieval bench-distill lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ quickstart: setup ## Run the whole pipeline on the shipped example and show what
 	@dvc repro metrics register
 	@python -m pipelines.report
 	@python -m pipelines.summary
+
+sweep: setup ## Fill the grid init × teacher × textbook × task, or a part: make sweep SWEEP='textbook=general,contextualized'
+	@python -m pipelines.sweep $(SWEEP)
+	@python -m pipelines.report
 
 test: setup check ## Lint, types and tests
 	@python -m pytest

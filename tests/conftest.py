@@ -158,3 +158,11 @@ def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     train_masked_lm(folder, request.param)
     torch.set_num_threads(threads)
     return folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> object:
+    """The project at toy size, for all tests that run it whole."""
+    from toy import make_project
+
+    return make_project(tmp_path_factory.mktemp("project"), tiny_teacher)

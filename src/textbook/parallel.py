@@ -41,7 +41,8 @@ def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -
         return results
 
 
-def _run_with_ray(work: Callable[[T], R], items: Sequence[T], bar: Any) -> list[R]:
+def start_ray() -> None:
+    """Connect to the cluster of `RAY_ADDRESS`, or start a local one over the cores (and GPUs) of this machine."""
     import ray
 
     if not ray.is_initialized():
@@ -53,6 +54,12 @@ def _run_with_ray(work: Callable[[T], R], items: Sequence[T], bar: Any) -> list[
                 "include_dashboard": False,
             }
         ray.init(**settings)
+
+
+def _run_with_ray(work: Callable[[T], R], items: Sequence[T], bar: Any) -> list[R]:
+    import ray
+
+    start_ray()
     task: Any = ray.remote(work_on)
     shared = ray.put(work)
     places = {task.remote(shared, item): place for place, item in enumerate(items)}

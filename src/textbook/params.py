@@ -224,6 +224,7 @@ Init = Literal["random", "general"]
 TeacherKind = Literal["task", "general"]
 TextbookKind = Literal["general", "augmented", "contextualized", "contextualized+augmented"]
 BOTH: TextbookKind = "contextualized+augmented"
+AXES = ("init", "teacher", "textbook", "seed")  # the fields of `distill` that span the grid of a sweep
 
 
 class Second(Section):
@@ -318,7 +319,7 @@ class Sweep(Section):
     asha: Asha | None
     """Stop cells that do badly early; null: all run to their end."""
     set: dict[str, Any]
-    """Parameters that are different in the sweep, by dotted name: `distill.steps: 150`."""
+    """Parameters of `distill` and `adapt` that are different in the sweep, by dotted name: `distill.steps: 150`."""
 
 
 class Tracking(Section):
@@ -478,6 +479,9 @@ def _contradictions(params: Params) -> list[str]:
             problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(assets.names())}")
     if not params.corpus.sources:
         problems.append("corpus.sources: must name at least one source")
+    for key in params.sweep.set:
+        if key.split(".")[0] not in ("distill", "adapt") or key.removeprefix("distill.") in AXES:
+            problems.append(f"sweep.set: {key!r} must be below distill or adapt, and not {', '.join(AXES)}")
     low, high = params.corpus.min_words, params.corpus.max_words
     if low > high:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")

@@ -1,23 +1,14 @@
 """The real `dvc repro` over the real DAG, at toy size, in a copy of the project of its own."""
 
 import csv
-import json
-import os
-import random
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
-
-from conftest import COMMON, make_reviews
-
-ROOT = Path(__file__).parents[2]
-yaml = YAML()
+from toy import ran
 
 ALL_STAGES = {
     "params",
@@ -40,102 +31,6 @@ ALL_STAGES = {
     "analysis",
     "metrics",
 }
-
-
-class Project:
-    """A copy of the project, and what a user does in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": "src", "TQDM_DISABLE": "1"}
-        self.environment.pop("MLFLOW_TRACKING_URI", None)
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
-
-    def repro(self) -> set[str]:
-        """Run `dvc repro`; gives the stages that ran."""
-        done = self.run("dvc", "repro")
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return ran(done)
-
-    def change(self, **values: object) -> None:
-        """Set parameters: `distill__steps=3`."""
-        params = yaml.load(self.folder / "params.yaml")
-        for key, value in values.items():
-            *sections, last = key.split("__")
-            node = params
-            for section in sections:
-                node = node[section]
-            node[last] = value
-        yaml.dump(params, self.folder / "params.yaml")
-
-    def json(self, path: str):
-        return json.loads((self.folder / path).read_text())
-
-
-def ran(done: subprocess.CompletedProcess[str]) -> set[str]:
-    return set(re.findall(r"Running stage '(.+?)'", done.stdout))
-
-
-def write_data(path: Path) -> None:
-    """Reviews with labels, and general texts of a few sentences."""
-    chance = random.Random(0)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label", "source"])
-        for text, label in make_reviews(240, seed=0):
-            writer.writerow([text, label, "films"])
-        for number in range(300):
-            sentences = [
-                " ".join(chance.choices([*COMMON, "great", "dull", "warm"], k=8)).capitalize() + f" {number}."
-                for _ in range(3)
-            ]
-            writer.writerow([" ".join(sentences), 0, "forum"])
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory, tiny_teacher):
-    folder = tmp_path_factory.mktemp("project")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file() and name != "dvc.lock":
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    shutil.copytree(tiny_teacher, folder / "toy" / "teacher")
-    write_data(folder / "toy" / "reviews.csv")
-    found = Project(folder)
-    task = {"asset": "reviews", "where": {"source": "films"}, "text": ["text"], "label": "label"}
-    found.change(
-        assets={
-            "wheel": {},
-            "path": {"reviews": {"path": "toy/reviews.csv"}, "tiny": {"path": "toy/teacher"}},
-            "hub": {},
-        },
-        corpus__sources={"forum": {"asset": "reviews", "column": "text", "where": {"source": "forum"}}},
-        tasks={"films": {**task, "labels": ["bad", "good"], "holdout": 40, "seed": 0}},
-        textbooks__contextualized__k=5,
-        textbooks__general__sentences=200,
-        teacher__asset="tiny",
-        teacher__lr=3e-3,
-        teacher__epochs=4,
-        student={"layers": 1, "hidden": 16, "heads": 2, "intermediate": 32},
-        distill__relation_heads=4,
-        distill__steps=20,
-        distill__batch=16,
-        general_init__steps=10,
-        adapt__epochs=1,
-        evaluate__latency_sentences=5,
-    )
-    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "toy"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,16 @@ def test_nothing_above_the_layer_runs():
     assert ran == [1]
 
 
+def test_two_readers_of_one_encoder_do_not_disturb_each_other():
+    encoder = BertModel(BertConfig(**SHAPE)).eval()
+    ids, mask = torch.tensor([[1, 2, 3]]), torch.ones(1, 3, dtype=torch.long)
+    first, second = QkvReader(encoder, 1), QkvReader(encoder, 2)
+    below = first(ids, mask)
+    torch.testing.assert_close(first(ids, mask), below)
+    assert not torch.allclose(second(ids, mask)[0], below[0])
+    assert encoder(ids, mask).last_hidden_state.shape == (1, 3, SHAPE["hidden_size"])
+
+
 def test_an_unsupported_encoder_is_refused_with_the_list():
     with pytest.raises(UserError, match="GPT2Model: unsupported encoder; supported are BERT, RoBERTa"):
         QkvReader(GPT2Model(GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=50)), 1)

@@ -41,9 +41,7 @@ class QkvReader:
 
     def __init__(self, encoder: nn.Module, layer: int) -> None:
         self.encoder = encoder
-        self._found: dict[str, Tensor] = {}
-        for name, module in _projections(encoder, layer).items():
-            module.register_forward_hook(self._hook(name))
+        self._projections = _projections(encoder, layer)
 
     def __call__(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
@@ -55,20 +53,29 @@ class QkvReader:
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None:
             batch["token_type_ids"] = token_type_ids
-        self._found.clear()
-        with suppress(_Captured):
-            self.encoder(**inputs_for(self.encoder, batch))
-        query, key, value = (self._found.pop(name) for name in "qkv")
-        return query, key, value
+        found: dict[str, Tensor] = {}
+        hooks = [
+            module.register_forward_hook(_keep_in(found, name)) for name, module in self._projections.items()
+        ]  # for this pass only: another reader of the same encoder has its own
+        try:
+            with suppress(_Captured):
+                self.encoder(**inputs_for(self.encoder, batch))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found["q"], found["k"], found["v"]
 
-    def _hook(self, name: str) -> Any:
-        def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            # A fused projection, `qkv`, gives its three parts side by side.
-            self._found.update(zip(name, output.chunk(len(name), dim=-1), strict=True))
-            if len(self._found) == 3:
-                raise _Captured
 
-        return keep
+def _keep_in(found: dict[str, Tensor], name: str) -> Any:
+    """A hook that keeps the output of a projection, and ends the pass when all three are there."""
+
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        # A fused projection, `qkv`, gives its three parts side by side.
+        found.update(zip(name, output.chunk(len(name), dim=-1), strict=True))
+        if len(found) == 3:
+            raise _Captured
+
+    return keep
 
 
 def _projections(encoder: nn.Module, layer: int) -> Mapping[str, nn.Module]:

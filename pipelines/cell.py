@@ -1,0 +1,173 @@
+"""A cell of the grid: one student, from its init, teacher and textbook to its scores on its task."""
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipelines.adapt import adapt_from
+from pipelines.distill import teach, teacher_folder
+from pipelines.stage import DATA, INIT, MODELS, TASKS, textbook_files
+from textbook.evaluation.relation_loss import mean_relation_loss
+from textbook.files import digest, read_json, sha256, write_json
+from textbook.models.encoder import load_config, load_encoder, load_tokenizer, resolve_layer
+from textbook.params import Init, Params, TeacherKind, TextbookKind
+from textbook.tasks.prepare import read_split, texts
+from textbook.training.device import best_device
+from textbook.training.log import Log
+from textbook.training.tokens import tokenize
+from tracking.lineage import dvc_hashes
+
+CELLS = DATA / "cells"
+PROBE = 1000  # training texts of the task on which the relation loss is measured
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where in the grid a student is; `seed` is that of its distillation."""
+
+    task: str
+    init: Init
+    teacher: TeacherKind
+    textbook: TextbookKind
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.task} · {self.init} · {self.teacher} · {self.textbook}"
+
+    def params(self, params: Params) -> Params:
+        """The parameters with which the cell is a run of `distill` and `adapt` like any other."""
+        place = {name: value for name, value in asdict(self).items() if name != "task"}
+        return params.model_copy(update={"distill": params.distill.model_copy(update=place)})
+
+    def artefacts(self, params: Params) -> list[str]:
+        """What DVC has to have made for it."""
+        teacher = [f"data/assets/{params.teacher.asset}"] if self.teacher == "general" else []
+        books = [str(path) for path in textbook_files(self.task, self.textbook)]
+        return [str(TASKS / self.task), str(MODELS / self.task / "teacher"), str(INIT / self.init), *teacher, *books]
+
+    def inputs(self, params: Params) -> dict[str, Any]:
+        """All that decides its result: parameters, code, and the hashes of what DVC made for it.
+
+        Raises:
+            KeyError: DVC has not made all of it.
+        """
+        mine = self.params(params)
+        hashes = dvc_hashes(self.artefacts(params))
+        return {
+            "cell": asdict(self),
+            "params": mine.model_dump(include={"student", "distill", "adapt"}),
+            "labels": params.task(self.task).labels,
+            "artefacts": {path: hashes[path] for path in self.artefacts(params)},
+            "code": {path: _hash(Path(path)) for path in _code()},
+        }
+
+
+def cell_folder(inputs: dict[str, Any]) -> Path:
+    """Where the cell with these inputs is made."""
+    return CELLS / digest(inputs)
+
+
+def run_cell(params: Params, cell: Cell, folder: Path, log: Log) -> dict[str, Any]:
+    """Distil, adapt with every seed and score; gives what is in `result.json`, which appears last.
+
+    What is done already is not done again, and a distillation goes on from its last checkpoint. Two processes never
+    work on one cell: the second waits, and finds it done.
+    """
+    mine = cell.params(params)
+    result = folder / "result.json"
+    with _alone(folder):
+        if result.is_file():
+            return dict(read_json(result))
+        clock = _Clock(folder / "clock.json")
+
+        @contextmanager
+        def live(_params: Params, _task: str, record: Path) -> Iterator[Log]:
+            write_json(record, {"cell": folder.name})
+
+            def timed(step: int, figures: Any) -> None:
+                clock.save()
+                log(step, figures)
+
+            yield timed
+
+        if not (folder / "distilled").is_dir():
+            teach(mine, cell.task, folder / "distilled", live)
+        if not (folder / "student").is_dir():
+            adapt_from(mine, cell.task, folder / "distilled", folder / "student")
+        adapted = read_json(folder / "student" / "result.json")
+        scores = [100 * score for score in adapted["accuracy"]]
+        figures = {
+            **asdict(cell),
+            "metric": "accuracy",
+            "mean": round(mean(scores), 2),
+            "std": round(stdev(scores), 2) if len(scores) > 1 else 0.0,
+            "task_relation_loss": round(_task_relation_loss(mine, cell.task, folder / "distilled"), 4),
+            "seeds": len(scores),
+            "steps": mine.distill.steps,
+            "batch": mine.distill.batch,
+            "device": str(best_device()),
+            "seconds": round(clock.seconds(), 1),
+        }
+        write_json(result, figures)
+        return figures
+
+
+def _task_relation_loss(params: Params, task: str, distilled: Path) -> float:
+    """The relation loss on the task's own training texts, against the teacher that taught."""
+    settings, device = params.distill, best_device()
+    teacher = teacher_folder(params, task)
+    config, tokenizer = load_config(teacher), load_tokenizer(teacher)
+    student = load_encoder(distilled)
+    probe = read_split(TASKS / task, "train").slice(0, PROBE)
+    return mean_relation_loss(
+        load_encoder(teacher),
+        student,
+        tokenize(tokenizer, *texts(probe), settings.max_length),
+        teacher_layer=resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type),
+        student_layer=student.config.num_hidden_layers,
+        heads=settings.relation_heads,
+        pad_id=tokenizer.pad_token_id,
+        device=device,
+    )
+
+
+class _Clock:
+    """Seconds of work, over all attempts at a cell."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.before = float(read_json(path)["seconds"]) if path.is_file() else 0.0
+        self.start = time.monotonic()
+
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self.start
+
+    def save(self) -> None:
+        write_json(self.path, {"seconds": self.seconds()})
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a cell; a lock goes with the process that holds it, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _code() -> list[str]:
+    """The source files that decide what a student becomes, as `dvc.yaml` has them."""
+    stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
+    deps = {dep for name in ("distill", "adapt") for dep in stages[name]["do"]["deps"]}
+    return sorted(dep for dep in deps if dep.startswith(("src/", "pipelines/")))
+
+
+def _hash(path: Path) -> str:
+    return digest(*(sha256(file) for file in sorted(path.rglob("*.py")))) if path.is_dir() else sha256(path)

@@ -1,0 +1,157 @@
+"""`make sweep`: Ray Tune over init × teacher × textbook × task × seed, on this machine or on a cluster.
+
+DVC brings up to date what the cells share; Tune runs those that are not done yet; MLflow gets a run for each. A sweep
+that was killed goes on when it is started again.
+"""
+
+import os
+import shutil
+import subprocess
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from pipelines.cell import Cell, cell_folder, run_cell
+from pipelines.progress import Progress, Watch
+from pipelines.stage import CACHE, REPORTS, run
+from textbook.errors import UserError
+from textbook.files import read_json, write_csv
+from textbook.parallel import start_ray
+from textbook.params import Params, load_params
+
+
+def sweep(_params: Params, *words: str) -> None:
+    """Fill `reports/sweep.csv`, a row for each cell of the grid, or of the part that `words` choose."""
+    params = load_params(changes=_params.sweep.set)
+    cells = choose_cells(params, words)
+    make_artefacts(params, cells)
+    folders = {cell: cell_folder(cell.inputs(params)) for cell in cells}
+    _run_all(params, folders)
+    rows = [read_json(folder / "result.json") for folder in folders.values() if (folder / "result.json").is_file()]
+    if rows:
+        write_csv(REPORTS / "sweep.csv", rows)
+        print(f"{REPORTS / 'sweep.csv'}: {len(rows)} of {len(cells)} cells")
+    if len(rows) < len(cells):
+        raise UserError(f"{len(cells) - len(rows)} cells are not done; `make sweep` goes on with them")
+
+
+def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
+    """The cells of the grid, or of a part: `task=sst2 textbook=contextualized,augmented`.
+
+    Raises:
+        UserError: a word is no axis with values of the grid, or a task lacks the augmented textbook.
+    """
+    grid = params.sweep
+    axes: dict[str, list[Any]] = {
+        "task": list(params.tasks),
+        "init": grid.inits,
+        "teacher": grid.teachers,
+        "textbook": grid.textbooks,
+        "seed": grid.seeds,
+    }
+    for word in words:
+        name, _, values = word.partition("=")
+        if name not in axes or not values:
+            raise UserError(f"SWEEP: {word!r} must be one of {', '.join(axes)}, then = and values with commas between")
+        known = {str(value): value for value in axes[name]}
+        for value in values.split(","):
+            if value not in known:
+                raise UserError(f"SWEEP: {name}={value}: must be of the grid in params.yaml: {', '.join(known)}")
+        axes[name] = [known[value] for value in dict.fromkeys(values.split(","))]
+    for task in axes["task"]:
+        if task not in params.textbooks.augmented and any("augmented" in kind for kind in axes["textbook"]):
+            raise UserError(
+                f"sweep.textbooks: 'augmented' needs textbooks.augmented.{task}; leave it out here or by"
+                " SWEEP='textbook=general,contextualized'"
+            )
+    return [Cell(*place) for place in product(*axes.values())]
+
+
+def make_artefacts(params: Params, cells: Sequence[Cell]) -> None:
+    """Bring up to date, through DVC, what the cells need: each made once and shared.
+
+    Raises:
+        UserError: a stage failed; it has said why.
+    """
+    targets = {f"init_{cell.init}" for cell in cells}
+    for cell in cells:
+        targets |= {f"teacher@{cell.task}", *(f"{kind}@{cell.task}" for kind in cell.textbook.split("+"))}
+    if subprocess.run(["dvc", "repro", *sorted(targets)]).returncode:
+        raise UserError("sweep: what the cells need could not be made; see above")
+
+
+def _run_all(params: Params, folders: Mapping[Cell, Path]) -> None:
+    """Run the cells that have no result yet."""
+    todo = {cell: folder for cell, folder in folders.items() if not (folder / "result.json").is_file()}
+    print(f"{len(folders)} cells, {len(folders) - len(todo)} of them done before")
+    if not todo:
+        return
+    os.environ.update(TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1", RAY_CHDIR_TO_TRIAL_DIR="0", RAY_AIR_NEW_OUTPUT="0")
+    start_ray()
+    import ray
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+
+    settings = params.sweep
+    have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    for name, each in (("CPU", settings.cpus), ("GPU", settings.gpus)):
+        if each > have.get(name, 0):
+            raise UserError(f"sweep.{name.lower()}s = {each:g}: must not exceed the {have.get(name, 0):g} that Ray has")
+    slots = int(min(have[name] // each for name, each in (("CPU", settings.cpus), ("GPU", settings.gpus)) if each))
+    with Progress({folder.name: str(cell) for cell, folder in todo.items()}, slots) as progress:
+        scheduler = None
+        if settings.asha:
+            scheduler = ASHAScheduler(
+                time_attr="step",
+                metric="loss",
+                mode="min",
+                max_t=params.distill.steps,
+                grace_period=settings.asha.grace_steps,
+                reduction_factor=settings.asha.reduction,
+            )
+        work = partial(_trial, params=params, project=str(Path.cwd()))
+        tuner = tune.Tuner(
+            tune.with_resources(work, {"cpu": settings.cpus, "gpu": settings.gpus}),
+            param_space={"cell": tune.grid_search([{**asdict(cell), "folder": str(f)} for cell, f in todo.items()])},
+            tune_config=tune.TuneConfig(scheduler=scheduler, reuse_actors=True),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=str((CACHE / "tune").absolute()),
+                failure_config=tune.FailureConfig(max_failures=settings.retries),
+                callbacks=[Watch(progress)],
+                verbose=0,
+            ),
+        )
+        tuner.fit()
+    shutil.rmtree(CACHE / "tune", ignore_errors=True)
+
+
+def _trial(config: Mapping[str, Any], *, params: Params, project: str) -> None:
+    """What a worker does: make one cell, and report as it goes.
+
+    An exception of ours is reported, not raised: Tune starts a trial again whose worker was lost, and this one would
+    only fail again.
+    """
+    import torch
+    from ray import tune
+
+    os.chdir(project)
+    torch.set_num_threads(max(1, int(params.sweep.cpus)))
+    place = dict(config["cell"])
+    folder = Path(place.pop("folder"))
+    try:
+        figures = run_cell(
+            params, Cell(**place), folder, lambda step, figures: tune.report({"step": step, "loss": figures["loss"]})
+        )
+        tune.report({"result": figures})
+    except Exception as error:
+        text = str(error) if isinstance(error, UserError) else traceback.format_exc()
+        tune.report({"failure": text})
+
+
+if __name__ == "__main__":
+    run(sweep)

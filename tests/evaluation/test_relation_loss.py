@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from conftest import make_sentences
+from textbook.evaluation.relation_loss import mean_relation_loss
+from textbook.models.encoder import load_config, load_encoder, load_tokenizer
+from textbook.models.student import make_student
+from textbook.params import Student
+from textbook.training.device import Device
+from textbook.training.tokens import tokenize
+
+CPU = Device(torch.device("cpu"), bf16=False)
+LAYERS = {"teacher_layer": 2, "student_layer": 2}
+
+
+@pytest.fixture
+def measure(tiny_teacher):
+    tokenizer = load_tokenizer(tiny_teacher)
+    tokens = tokenize(tokenizer, make_sentences(50, seed=3), None, 32)
+
+    def loss(student, **changes):
+        settings = {**LAYERS, "heads": 4, "pad_id": tokenizer.pad_token_id, "device": CPU, **changes}
+        return mean_relation_loss(load_encoder(tiny_teacher), student, tokens, **settings)
+
+    return loss
+
+
+def test_a_student_with_the_teachers_relations_has_no_loss(measure, tiny_teacher):
+    assert measure(load_encoder(tiny_teacher)) == pytest.approx(0, abs=1e-6)
+
+
+def test_it_does_not_depend_on_how_the_texts_are_batched(measure, tiny_teacher):
+    student = make_student(Student(layers=2, hidden=16, heads=4, intermediate=32), load_config(tiny_teacher), seed=0)
+    whole = measure(student, batch=50)
+    assert whole > 0.1
+    assert measure(student, batch=7) == pytest.approx(whole, rel=1e-5)
