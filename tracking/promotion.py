@@ -7,14 +7,15 @@ import sys
 from dataclasses import dataclass
 
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from textbook.errors import UserError
 from textbook.params import Registry
+from tracking.registry import CHALLENGER
 from tracking.store import connect
 
 CHAMPION = "champion"
-CHALLENGER = "challenger"
 DECISION = "gate.decision"  # tag of a version: one of the three below
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
 REASONS = "gate.reasons"
@@ -49,17 +50,12 @@ def judge(champion: Measured, challenger: Measured, rules: Registry) -> tuple[bo
     return all(passed), [f"{'yes' if yes else 'NO'}: {text}" for yes, text in zip(passed, texts, strict=True)]
 
 
-def champion_version(client: MlflowClient, task: str) -> str | None:
-    """The version of the champion; None if there is none, or nothing is registered."""
+def champion_of(client: MlflowClient, task: str) -> ModelVersion | None:
+    """The champion; None if there is none, or nothing is registered."""
     try:
-        return str(client.get_model_version_by_alias(task, CHAMPION).version)
+        return client.get_model_version_by_alias(task, CHAMPION)
     except MlflowException:
         return None
-
-
-def challenge(client: MlflowClient, task: str, version: str) -> None:
-    """Make a new version the challenger."""
-    client.set_registered_model_alias(task, CHALLENGER, version)
 
 
 def decide(client: MlflowClient, task: str, version: str, promoted: bool, reasons: list[str]) -> None:
@@ -80,16 +76,15 @@ def rollback(client: MlflowClient, task: str, version: str = "") -> tuple[str, s
     Raises:
         UserError: there is no champion, or none to go back to.
     """
-    current = champion_version(client, task)
-    if current is None:
+    champion = champion_of(client, task)
+    if champion is None:
         raise UserError(f"no model {task!r} with the alias {CHAMPION!r} is registered")
+    current = str(champion.version)
     known = {str(found.version): found for found in client.search_model_versions(f"name = '{task}'")}
     if version and version not in known:
         raise UserError(f"model {task!r} has no version {version!r}; it has {', '.join(sorted(known, key=int))}")
     former = [
-        number
-        for number, found in known.items()
-        if found.tags.get(DECISION) == PROMOTED and int(number) < int(current)
+        number for number, found in known.items() if found.tags.get(DECISION) == PROMOTED and int(number) < int(current)
     ]
     target = version or max(former, key=int, default="")
     if not target:

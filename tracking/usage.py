@@ -35,7 +35,5 @@ def _interval_seconds(history: Sequence[Mapping[str, float]]) -> list[float]:
     steps = [after["step"] - before["step"] for before, after in pairs]
     seconds = [(after["time"] - before["time"]) / 1000 for before, after in pairs]
     usual = median(time / step for time, step in zip(seconds, steps, strict=True)) if pairs else 0.0
-    worked = [
-        time if time <= PAUSE * usual * step else usual * step for time, step in zip(seconds, steps, strict=True)
-    ]
+    worked = [time if time <= PAUSE * usual * step else usual * step for time, step in zip(seconds, steps, strict=True)]
     return [usual * history[0]["step"], *worked] if history else []
