@@ -6,7 +6,7 @@ from pipelines.stage import ASSETS, EXPECTATIONS, TASKS, TEXTBOOKS, VALIDATION, 
 from textbook.assets import locate
 from textbook.files import sha256, write_aside, write_json
 from textbook.params import Params
-from textbook.tasks.prepare import read_split, sentences, texts
+from textbook.tasks.prepare import evaluation_sentences, read_split, texts
 from textbook.textbooks.augmented import find_slots, write_augmented
 from textbook.textbooks.candidates import load_masked_lm
 from textbook.textbooks.leaks import LeakFilter
@@ -19,7 +19,7 @@ def augmented(params: Params, task: str) -> None:
     """Write the augmented textbook of a task, and what it consists of; it appears only when it is sound."""
     settings = params.textbooks.augmented[task]
     first, second = texts(read_split(TASKS / task, "train"))
-    evaluation = sentences(read_split(TASKS / task, "validation"))
+    evaluation = evaluation_sentences(TASKS / task)
     slots = partial(
         find_slots,
         lm=load_masked_lm(locate(ASSETS / settings.masked_lm), best_device().kind),

@@ -2,8 +2,8 @@
 
 import fcntl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -25,6 +25,7 @@ from textbook.training.tokens import tokenize
 from tracking.lineage import dvc_hashes
 
 CELLS = DATA / "cells"
+Show = Callable[[Path], AbstractContextManager[None]]
 PROBE = 1000  # training texts of the task on which the relation loss is measured
 
 
@@ -74,11 +75,15 @@ def cell_folder(inputs: dict[str, Any]) -> Path:
     return CELLS / digest(inputs)
 
 
-def run_cell(params: Params, cell: Cell, folder: Path, log: Log) -> dict[str, Any]:
+def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> dict[str, Any]:
     """Distil, adapt with every seed and score; gives what is in `result.json`, which appears last.
 
     What is done already is not done again, and a distillation goes on from its last checkpoint. Two processes never
     work on one cell: the second waits, and finds it done.
+
+    Args:
+        log: gets the figures of the distillation.
+        show: opens what shows its history file elsewhere while it goes on.
     """
     mine = cell.params(params)
     result = folder / "result.json"
@@ -95,7 +100,8 @@ def run_cell(params: Params, cell: Cell, folder: Path, log: Log) -> dict[str, An
                 clock.save()
                 log(step, figures)
 
-            yield timed
+            with show(record.parent / "history.jsonl"):
+                yield timed
 
         if not (folder / "distilled").is_dir():
             teach(mine, cell.task, folder / "distilled", live)

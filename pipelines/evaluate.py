@@ -1,12 +1,11 @@
 """Stage `evaluate@t`: teacher, the student from scratch and the distilled student side by side."""
 
-from statistics import mean, stdev
-
 import numpy as np
 
 from pipelines.labelled import read_labelled
 from pipelines.stage import EVALUATION, MODELS, run
 from textbook.evaluation.cost import count_parameters, cpu_milliseconds, weight_bytes
+from textbook.evaluation.metrics import summarize
 from textbook.files import read_json, write_json
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
@@ -17,7 +16,7 @@ MODEL_NAMES = ("teacher", "scratch", "student")
 
 
 def evaluate(params: Params, task: str) -> None:
-    """Write accuracy (percent, mean and spread over seeds), parameters, bytes and milliseconds of each model."""
+    """Write metrics (percent, mean and spread over seeds), parameters, bytes and milliseconds of each model."""
     folders = {name: MODELS / task / name for name in MODEL_NAMES}
     models = {name: read_classifier(folder) for name, folder in folders.items()}
     tokenizer = load_tokenizer(folders["teacher"])
@@ -26,11 +25,8 @@ def evaluate(params: Params, task: str) -> None:
     milliseconds = cpu_milliseconds(models, [collate(tokens, rows[n : n + 1], tokenizer.pad_token_id) for n in rows])
     figures = {}
     for name, folder in folders.items():
-        accuracies = [100 * value for value in read_json(folder / "result.json")["accuracy"]]
         figures[name] = {
-            "accuracy": round(mean(accuracies), 2),
-            "accuracy_std": round(stdev(accuracies), 2) if len(accuracies) > 1 else 0.0,
-            "seeds": len(accuracies),
+            **summarize(read_json(folder / "result.json")["runs"]),
             "parameters": count_parameters(models[name]),
             "bytes": weight_bytes(folder),
             "ms_per_sentence": round(milliseconds[name], 3),

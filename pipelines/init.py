@@ -13,7 +13,7 @@ from textbook.files import digest, hash_folder, write_aside, write_json
 from textbook.models.encoder import check_relation_heads, load_config, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Params
-from textbook.tasks.prepare import read_split, sentences
+from textbook.tasks.prepare import evaluation_sentences
 from textbook.textbooks.book import write_book
 from textbook.textbooks.general import sample
 from textbook.textbooks.leaks import LeakFilter
@@ -41,7 +41,7 @@ def _teach_in_general(params: Params, teacher: Path, student: PreTrainedModel, a
     """Distil the student on a sample of the corpus without any task's evaluation sentences; notes go to `aside`."""
     settings = params.distill.model_copy(update={"steps": params.general_init.steps})
     general, ngram = params.textbooks.general, params.textbooks.leak_ngram
-    evaluation = [one for task in params.tasks for one in sentences(read_split(TASKS / task, "validation"))]
+    evaluation = [one for task in params.tasks for one in evaluation_sentences(TASKS / task)]
     inputs = [section.model_dump() for section in (settings, params.student, general)]
     work = CACHE / "init" / digest(*inputs, ngram, evaluation, corpus_hash(CORPUS), hash_folder(teacher))
     work.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from textbook.files import read_csv, read_json
 from textbook.params import Params
 from textbook.reporting.curves import curve
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import comparison
+from textbook.reporting.table import LABELS, columns, comparison
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
 
@@ -22,16 +22,18 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
     kind, *_ = params.distill.textbook.split("+")
     first, second = read_book(TEXTBOOKS / task / f"{kind}.parquet")
     book = first if second is None else [f"{one} | {other}" for one, other in zip(first, second, strict=True)]
+    metric = params.task(task).metrics[0]
     history = read_history(MODELS / task / "distilled" / "history.jsonl")
     epochs = {
-        name: [(line["step"], 100 * line["accuracy"]) for line in read_history(path)]
+        name: [(line["step"], 100 * line[metric]) for line in read_history(path)]
         for name, folder in (("from scratch", "scratch"), ("distilled", "student"))
         for path in [min((MODELS / task / folder).glob("history-*.jsonl"))]
     }
     return TaskSection(
         task=task,
+        columns=columns(metric),
         rows=comparison(figures),
-        gain=figures["student"]["accuracy"] - figures["scratch"]["accuracy"],
+        gain=figures["student"]["score"] - figures["scratch"]["score"],
         textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
         kind=kind,
         examples=book[:: -(-len(book) // EXAMPLES)],
@@ -39,7 +41,7 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
             "Distillation: the relation loss on the textbook": curve(
                 {"loss": [(line["step"], line["loss"]) for line in history]}, "step", "relation loss"
             ),
-            "Adaptation: validation accuracy, first seed": curve(epochs, "epoch", "accuracy, %"),
+            f"Adaptation: {LABELS[metric]} on validation data, first seed": curve(epochs, "epoch", LABELS[metric]),
         },
         registered=read_json(REGISTRY / f"{task}.json"),
     )

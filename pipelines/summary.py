@@ -6,17 +6,19 @@ from rich.table import Table
 
 from pipelines.stage import REPORTS
 from textbook.files import read_json
-from textbook.reporting.table import COLUMNS, comparison
+from textbook.params import load_params
+from textbook.reporting.table import LABELS, columns, comparison
 
 
 def main() -> None:
     """Print `reports/metrics.json`."""
     console = Console()
-    metrics = read_json(REPORTS / "metrics.json")
+    params, metrics = load_params(), read_json(REPORTS / "metrics.json")
     for task, figures in metrics.items():
+        metric = params.task(task).metrics[0]
         table = Table(
-            *COLUMNS,
-            title=f"{task}: validation accuracy in percent, time on the CPU",
+            *columns(metric),
+            title=f"{task}: {LABELS[metric]} on validation data in percent, time on the CPU",
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
         )

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
 from itertools import product
@@ -16,25 +17,46 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cell import Cell, cell_folder, run_cell
+from pipelines.cell_record import begun_record, finished_record
 from pipelines.progress import Progress, Watch
 from pipelines.stage import CACHE, REPORTS, run
 from textbook.errors import UserError
-from textbook.files import read_json, write_csv
+from textbook.files import digest, read_json, write_csv
 from textbook.parallel import start_ray
 from textbook.params import Params, load_params
+from tracking.live import live
+from tracking.runs import record_cell
+from tracking.server import serving
+from tracking.store import URI, connect
+from tracking.sweeps import Sweep, end_sweep, start_sweep
 
 
 def sweep(_params: Params, *words: str) -> None:
     """Fill `reports/sweep.csv`, a row for each cell of the grid, or of the part that `words` choose."""
     params = load_params(changes=_params.sweep.set)
     cells = choose_cells(params, words)
+    client = connect()  # refuses at once if the server is away
     make_artefacts(params, cells)
     folders = {cell: cell_folder(cell.inputs(params)) for cell in cells}
-    _run_all(params, folders)
-    rows = [read_json(folder / "result.json") for folder in folders.values() if (folder / "result.json").is_file()]
+    names = [folder.name for folder in folders.values()]
+    title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
+    recorded = start_sweep(client, params.tracking.experiment, title, digest(*names), {})
+    todo = {cell: folder for cell, folder in folders.items() if not _is_done(folder)}
+    print(f"{len(cells)} cells, {len(cells) - len(todo)} of them done before", flush=True)
+    if todo:
+        with serving() as uri:
+            _run_all(params, todo, recorded, uri)
+    rows = []
+    for cell, folder in folders.items():
+        if _is_done(folder):
+            record = finished_record(params, cell, folder)
+            run_id = record_cell(client, recorded.experiment, record, parent=recorded.run_id)
+            rows.append({**read_json(folder / "result.json"), "run_id": run_id})
+    table = REPORTS / "sweep.csv"
     if rows:
-        write_csv(REPORTS / "sweep.csv", rows)
-        print(f"{REPORTS / 'sweep.csv'}: {len(rows)} of {len(cells)} cells")
+        write_csv(table, rows)
+        print(f"{table}: {len(rows)} of {len(cells)} cells")
+    end_sweep(client, recorded, table, complete=len(rows) == len(cells))
     if len(rows) < len(cells):
         raise UserError(f"{len(cells) - len(rows)} cells are not done; `make sweep` goes on with them")
 
@@ -84,12 +106,12 @@ def make_artefacts(params: Params, cells: Sequence[Cell]) -> None:
         raise UserError("sweep: what the cells need could not be made; see above")
 
 
-def _run_all(params: Params, folders: Mapping[Cell, Path]) -> None:
-    """Run the cells that have no result yet."""
-    todo = {cell: folder for cell, folder in folders.items() if not (folder / "result.json").is_file()}
-    print(f"{len(folders)} cells, {len(folders) - len(todo)} of them done before")
-    if not todo:
-        return
+def _is_done(folder: Path) -> bool:
+    return (folder / "result.json").is_file()
+
+
+def _run_all(params: Params, todo: Mapping[Cell, Path], recorded: Sweep, uri: str) -> None:
+    """Run cells side by side, and show them in a table here and on the MLflow server while they go on."""
     os.environ.update(TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1", RAY_CHDIR_TO_TRIAL_DIR="0", RAY_AIR_NEW_OUTPUT="0")
     start_ray()
     import ray
@@ -113,7 +135,7 @@ def _run_all(params: Params, folders: Mapping[Cell, Path]) -> None:
                 grace_period=settings.asha.grace_steps,
                 reduction_factor=settings.asha.reduction,
             )
-        work = partial(_trial, params=params, project=str(Path.cwd()))
+        work = partial(_trial, params=params, project=str(Path.cwd()), recorded=recorded, uri=uri)
         tuner = tune.Tuner(
             tune.with_resources(work, {"cpu": settings.cpus, "gpu": settings.gpus}),
             param_space={"cell": tune.grid_search([{**asdict(cell), "folder": str(f)} for cell, f in todo.items()])},
@@ -130,7 +152,7 @@ def _run_all(params: Params, folders: Mapping[Cell, Path]) -> None:
     shutil.rmtree(CACHE / "tune", ignore_errors=True)
 
 
-def _trial(config: Mapping[str, Any], *, params: Params, project: str) -> None:
+def _trial(config: Mapping[str, Any], *, params: Params, project: str, recorded: Sweep, uri: str) -> None:
     """What a worker does: make one cell, and report as it goes.
 
     An exception of ours is reported, not raised: Tune starts a trial again whose worker was lost, and this one would
@@ -140,17 +162,22 @@ def _trial(config: Mapping[str, Any], *, params: Params, project: str) -> None:
     from ray import tune
 
     os.chdir(project)
+    os.environ[URI] = uri
     torch.set_num_threads(max(1, int(params.sweep.cpus)))
     place = dict(config["cell"])
     folder = Path(place.pop("folder"))
+    cell = Cell(**place)
+
+    def show(history: Path) -> AbstractContextManager[None]:
+        return live(recorded.experiment, begun_record(params, cell, folder.name, history), recorded.run_id)
+
+    def log(step: int, figures: Mapping[str, float]) -> None:
+        tune.report({"step": step, "loss": figures["loss"]})
+
     try:
-        figures = run_cell(
-            params, Cell(**place), folder, lambda step, figures: tune.report({"step": step, "loss": figures["loss"]})
-        )
-        tune.report({"result": figures})
+        tune.report({"result": run_cell(params, cell, folder, log, show)})
     except Exception as error:
-        text = str(error) if isinstance(error, UserError) else traceback.format_exc()
-        tune.report({"failure": text})
+        tune.report({"failure": str(error) if isinstance(error, UserError) else traceback.format_exc()})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from textbook.corpus.shards import corpus_hash, corpus_size
 from textbook.files import sha256, write_aside, write_json
 from textbook.params import Params
 from textbook.retrieval.engines import open_index
-from textbook.tasks.prepare import read_split, sentences
+from textbook.tasks.prepare import evaluation_sentences, read_split, sentences
 from textbook.textbooks.book import write_book
 from textbook.textbooks.budget import fit_budget
 from textbook.textbooks.contextualized import retrieve
@@ -19,7 +19,7 @@ from textbook.validation import validate
 
 def textbook(params: Params, kind: str, task: str) -> None:
     """Write the textbook of the given kind for a task, and what it consists of; it appears only when it is sound."""
-    evaluation = sentences(read_split(TASKS / task, "validation"))
+    evaluation = evaluation_sentences(TASKS / task)
     leaks = LeakFilter(evaluation, params.textbooks.leak_ngram)
     folder = TEXTBOOKS / task
     counts: dict[str, Any] = {}

@@ -103,6 +103,13 @@ def test_what_the_file_says_is_what_the_library_gets(write: Callable[..., Path])
     assert params.assets.names() == ["encoder", "films", "news"]
 
 
+def test_the_metrics_of_a_task_follow_from_its_kind(write: Callable[..., Path]) -> None:
+    params = load_params(write({"tasks.match.labels": DELETE, "tasks.match.scale": [0, 5]}))
+    assert params.task("mood").metrics == ["accuracy"]
+    assert params.task("match").metrics == ["pearson", "spearman"]
+    assert (params.task("mood").outputs, params.task("match").outputs) == (["bad", "good"], ["label"])
+
+
 def test_tasks_have_augmented_textbooks_of_their_own(write: Callable[..., Path]) -> None:
     books = {"mood": BOOK, "match": {**BOOK, "variants": 10}}
     params = load_params(write({"textbooks.augmented": books, "distill.textbook": "augmented"}))
@@ -113,7 +120,11 @@ def test_tasks_have_augmented_textbooks_of_their_own(write: Callable[..., Path])
     ("key", "value", "expected"),
     [
         ("index.k2", 1, "index.k2 is not a parameter; known beside it: engine, k1, b"),
-        ("tasks.mood.lables", [], "tasks.mood.lables is not a parameter; known beside it: asset, text, label, labels"),
+        (
+            "tasks.mood.lables",
+            [],
+            "tasks.mood.lables is not a parameter; known beside it: asset, files, text, label, labels",
+        ),
         ("assets.wheel.films.url", "x", "assets.wheel.films.url is not a parameter; known beside it: package, version"),
         ("students", {}, "students is not a parameter; known beside it: assets, corpus, tasks"),
         ("index.b", DELETE, "index.b is missing"),
@@ -210,6 +221,23 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
         ),
         ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
         ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),
+        ({"tasks.mood.labels": DELETE}, "tasks.mood.labels: name either `labels`, the classes, or `scale`"),
+        ({"tasks.mood.scale": [0, 5]}, "tasks.mood.labels: name either `labels`, the classes, or `scale`"),
+        (
+            {"tasks.mood.labels": DELETE, "tasks.mood.scale": [5, 5]},
+            "tasks.mood.scale = [5.0, 5.0]: must be the lowest and the highest number",
+        ),
+        (
+            {"tasks.mood.metrics": ["accuracy", "pearson"]},
+            "tasks.mood.metrics = ['accuracy', 'pearson']: 'pearson' is not one of accuracy, f1, macro_f1, matthews",
+        ),
+        (
+            {"tasks.mood.metrics": ["f1"], "tasks.mood.labels": ["a", "b", "c"]},
+            "tasks.mood.metrics = ['f1']: 'f1' is for two classes; of 3 take 'macro_f1'",
+        ),
+        ({"tasks.mood.metrics": ["f1", "f1"]}, "tasks.mood.metrics = ['f1', 'f1']: must name each once"),
+        ({"tasks.match.validation": ["train"]}, "tasks.match.validation = ['train']: must name splits other than"),
+        ({"tasks.mood.validation": ["dev", "web"]}, "tasks.mood.holdout = 10: makes one split to validate on, not dev"),
     ],
 )
 def test_values_that_cannot_work_together_are_refused(

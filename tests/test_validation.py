@@ -33,7 +33,7 @@ GOOD: dict[str, dict[str, pa.Array]] = {  # suite: a table that meets it
 }
 CONTEXT: dict[str, dict[str, Any]] = {
     "corpus": {"sources": ["book", "web"]},
-    "task": {"text": ["sentence"], "labels": 2},
+    "task": {"text": ["sentence"], "labels": ["bad", "good"], "scale": None},
     "textbook": {"evaluation": ["Dull!", "it's <b>bad</b> 😀 \u2028"], "ranked": True, "k": 2},
 }
 
@@ -88,8 +88,12 @@ def test_sound_data_passes_every_door_and_leaves_a_page(door: Door, suite: str) 
 
 def test_pairs_and_a_sample_without_ranks_pass_their_doors(door: Door) -> None:
     pairs = {"sentence1": pa.array(["a", "b"]), "sentence2": pa.array(["c", "d"]), "label": pa.array([1, 0])}
-    context = {"text": ["sentence1", "sentence2"], "labels": 2}
+    context = {"text": ["sentence1", "sentence2"], "labels": ["no", "yes"], "scale": None}
     door.check([write_shard(door.folder / "a.parquet", pairs)], EXPECTATIONS / "task.yaml", context)
+
+    rated = {"sentence": pa.array(SENTENCES), "label": pa.array([0.0, 2.5, 5.0])}
+    context = {"text": ["sentence"], "labels": None, "scale": [0, 5]}
+    door.check([write_shard(door.folder / "c.parquet", rated)], EXPECTATIONS / "task.yaml", context)
 
     book = pa.table([pa.array(SENTENCES), pa.nulls(3), pa.nulls(3), pa.array(["web"] * 3)], names=BOOK.names)
     pq.write_table(book.cast(BOOK), door.folder / "b.parquet")
@@ -107,13 +111,9 @@ def test_pairs_and_a_sample_without_ranks_pass_their_doors(door: Door) -> None:
         ("corpus", {"source": None}, "expect_table_columns_to_match_ordered_list", "observed ['id', 'sentence']"),
         ("corpus", {"id": [0.0, 1.0, 2.0]}, "expect_column_values_to_be_of_type", "observed float64"),
         ("task", {"sentence": ["a", " ", "b", "c"]}, "expect_column_values_to_match_regex", "row 1: {'sentence': ' '}"),
-        ("task", {"label": [0, 0, 0, 0]}, "expect_column_distinct_values_to_equal_set", "unexpected none; missing 1"),
-        (
-            "task",
-            {"label": [0, 1, 2, 3]},
-            "expect_column_distinct_values_to_equal_set",
-            "unexpected 2, 3; missing none",
-        ),
+        ("task", {"label": [0, 0, 0, 0]}, "expect_column_unique_value_count_to_be_between", "observed 1"),
+        ("task", {"label": [0, 1, 2, 1]}, "expect_column_values_to_be_in_set", "row 2: {'label': 2}"),
+        ("task", {"label": [0.0, 1.0, 0.5, 1.0]}, "expect_column_values_to_be_of_type", "observed float64"),
         ("textbook", {"rank": [1, 2, 1]}, "expect_column_values_to_be_increasing", "row 2: {'rank': 1}"),
         ("textbook", {"rank": [1, 2, 3]}, "expect_column_values_to_be_between", "row 2: {'rank': 3}"),
         ("textbook", {"score": [1.0, 0.0, 2.0]}, "expect_column_values_to_be_between", "row 1: {'score': 0.0}"),
@@ -210,6 +210,15 @@ def test_the_message_counts_what_failed_and_the_page_lists_failures_first(door: 
     page = door.read()
     assert '3 checks, <strong class="bad">2 failed</strong>' in page
     assert page.rindex(">fails") < page.index(">holds")
+
+
+def test_a_suite_of_the_users_own_is_checked_besides_if_there_is_one(door: Door) -> None:
+    suite = write_suite(door.folder / "s.yaml", "{type: expect_column_values_to_not_be_null, kwargs: {column: a}}")
+    shard, own = write_shard(door.folder / "0.parquet", {"a": [1, 1]}), door.folder / "own.yaml"
+    validate([shard], suite, {}, door.page, "Task", own=own)
+    write_suite(own, "{type: expect_column_values_to_be_unique, kwargs: {column: a}}")
+    with pytest.raises(UserError, match=r"fails expect_column_values_to_be_unique .* \(1 of 2 checks failed"):
+        validate([shard], suite, {}, door.page, "Task", own=own)
 
 
 def test_every_shard_is_checked_and_the_failing_one_named(door: Door) -> None:

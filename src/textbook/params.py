@@ -7,9 +7,9 @@ Only what describes an asset or a task may be left out where it says so. The doc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -18,6 +18,9 @@ from textbook.errors import UserError
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
+ClassMetric = Literal["accuracy", "f1", "macro_f1", "matthews"]
+NumberMetric = Literal["pearson", "spearman"]
+Metric = ClassMetric | NumberMetric
 
 
 class Section(BaseModel):
@@ -103,23 +106,52 @@ class Corpus(Section):
 
 
 class Task(Section):
-    """A labelled classification task over one sentence or a pair."""
+    """A labelled task over one sentence or a pair: classification, which has `labels`, or regression: a `scale`."""
 
     asset: Name
-    """The asset that holds its rows: a Parquet, CSV, TSV or JSONL file, or a folder with `train` and `validation`."""
+    """The asset that holds its rows: a Parquet, CSV, TSV or JSONL file, or a folder of them with a file for each split,
+    such as `train.csv`, or several, named as on the Hugging Face hub: `train-00000-of-00002.parquet`."""
+    files: str = "*"
+    """Which files of a folder, as a glob of their paths in it: `sst2/*`. `*` also stands for `/`."""
     text: Annotated[list[str], Field(min_length=1, max_length=2)]
     """The column with the sentence, or the two columns of a pair."""
     label: str
     """The column with the label."""
-    labels: Annotated[list[str], Field(min_length=2)]
+    labels: Annotated[list[str], Field(min_length=2)] | None = None
     """Names of the classes, in the order of their numbers. Labels in the data may be numbers (0 is the first) or
     names; where all names are numbers (of stars, say), numbers are names."""
-    holdout: PositiveInt | None = None
-    """Rows held out for validation, drawn by `seed`; leave it out where the asset has a validation file."""
+    scale: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """The lowest and the highest number that a label can be. Models learn the numbers as they are, so a scale of about
+    0 to 5 suits usual learning rates."""
+    metrics: Annotated[list[Metric], Field(min_length=1)]
+    """What is reported, the first of which chooses between seeds. If left out: `accuracy`, or for numbers `pearson`
+    and `spearman`. `f1` is that of the second class of two (GLUE's), `macro_f1` the mean over all classes."""
+    validation: Annotated[list[Name], Field(min_length=1)] = ["validation"]
+    """Names of the splits to validate on; the first of them decides, the others are reported besides."""
+    holdout: PositiveInt | Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Rows, or the share of all rows, held out of training for validation, drawn by `seed`; leave it out where the
+    asset has validation files."""
     seed: int = 0
     """Seed of the hold-out."""
     where: dict[str, str | int] = {}
     """Keep the rows in which every named column has the given value."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_metrics(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "metrics" not in raw:
+            return {**raw, "metrics": ["accuracy"] if raw.get("scale") is None else ["pearson", "spearman"]}
+        return raw
+
+    @property
+    def outputs(self) -> list[str]:
+        """What each output of its classifier stands for: the classes, or the one number."""
+        return self.labels or [self.label]
+
+    @property
+    def regression(self) -> bool:
+        """Whether labels are numbers on a scale."""
+        return self.scale is not None
 
 
 class Index(Section):
@@ -271,9 +303,21 @@ class GeneralInit(Section):
 
 
 class Adapt(Section):
-    """Task mode adaptation: the student, distilled or from scratch, is fine-tuned on gold labels."""
+    """Task mode adaptation: the student, distilled or from scratch, is fine-tuned (paper: on gold labels)."""
 
+    targets: Literal["gold", "teacher", "both"]
+    """What it learns from: the labels, the fine-tuned teacher's predictions for the same texts, or both."""
+    weight: Share
+    """With `both`, the part of the teacher's predictions in the loss."""
+    temperature: Annotated[float, Field(gt=0)]
+    """Softens the predictions of teacher and student; numbers on a scale have none."""
+    class_weights: Literal["none", "balanced"]
+    """`balanced`: in the loss of gold labels all classes count alike, however rare. Numbers on a scale have none."""
     epochs: PositiveInt
+    """How many, or with patience at most."""
+    patience: PositiveInt | None
+    """Stop after so many epochs in a row without a better one, and keep the best; null: keep the last. The best is
+    chosen by the validation data, so its figures on the same data are a little too good."""
     batch: PositiveInt
     lr: Annotated[float, Field(gt=0)]
     warmup: Share
@@ -472,8 +516,7 @@ def _contradictions(params: Params) -> list[str]:
         for key in (key for key, asset in used.items() if hub.stream and asset == name and key[:6] != "corpus"):
             problems.append(f"{key} = {name!r}: must not be streamed; only a source of the corpus can be")
     for name, task in params.tasks.items():
-        if len(set(task.labels)) < len(task.labels):
-            problems.append(f"tasks.{name}.labels = {task.labels}: must name each class once")
+        problems += [f"tasks.{name}.{problem}" for problem in _task_contradictions(task)]
     for key, asset in used.items():
         if asset not in names:
             problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(assets.names())}")
@@ -491,4 +534,26 @@ def _contradictions(params: Params) -> list[str]:
         problems.append(
             f"distill.relation_heads = {params.distill.relation_heads}: must divide student.hidden = {student.hidden}"
         )
+    return problems
+
+
+def _task_contradictions(task: Task) -> list[str]:
+    problems = []
+    if (task.labels is None) == (task.scale is None):
+        problems.append("labels: name either `labels`, the classes, or `scale`, the lowest and highest number")
+    if task.labels and len(set(task.labels)) < len(task.labels):
+        problems.append(f"labels = {task.labels}: must name each class once")
+    if task.scale and task.scale[0] >= task.scale[1]:
+        problems.append(f"scale = {task.scale}: must be the lowest and the highest number")
+    allowed = get_args(NumberMetric if task.scale else ClassMetric)
+    if wrong := [metric for metric in task.metrics if metric not in allowed]:
+        problems.append(f"metrics = {task.metrics}: {wrong[0]!r} is not one of {', '.join(allowed)}")
+    if "f1" in task.metrics and len(task.outputs) > 2:
+        problems.append(f"metrics = {task.metrics}: 'f1' is for two classes; of {len(task.outputs)} take 'macro_f1'")
+    if len(set(task.metrics)) < len(task.metrics):
+        problems.append(f"metrics = {task.metrics}: must name each once")
+    if len({"train", *task.validation}) <= len(task.validation):
+        problems.append(f"validation = {task.validation}: must name splits other than 'train', each once")
+    if task.holdout is not None and len(task.validation) > 1:
+        problems.append(f"holdout = {task.holdout}: makes one split to validate on, not {', '.join(task.validation)}")
     return problems

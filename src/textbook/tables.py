@@ -51,8 +51,8 @@ def table_format(path: str | Path) -> tuple[str, str | None]:
     return kind, packing
 
 
-def find_tables(path: Path) -> list[Path]:
-    """The tables at `path`: itself, or the files of a known format below it, sorted.
+def find_tables(path: Path, pattern: str = "*") -> list[Path]:
+    """The tables at `path`: itself, or the files below it of a known format that match a glob, sorted.
 
     Raises:
         UserError: there is none.
@@ -60,7 +60,7 @@ def find_tables(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     files = sorted(p for p in path.rglob("*") if p.is_file())
-    return [Path(name) for name in choose_tables(map(str, files), "*", str(path))]
+    return [Path(name) for name in choose_tables(map(str, files), pattern, str(path))]
 
 
 def choose_tables(files: Iterable[str], pattern: str, root: str) -> list[str]:

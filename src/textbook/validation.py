@@ -39,13 +39,19 @@ class Check:
     observed: Any
 
 
-def validate(paths: Sequence[Path], suite: Path, context: dict[str, Any], report: Path, title: str) -> None:
+def validate(
+    paths: Sequence[Path], suite: Path, context: dict[str, Any], report: Path, title: str, *, own: Path | None = None
+) -> None:
     """Check Parquet files against a suite and leave an HTML page, whatever the outcome.
+
+    Args:
+        own: a further suite, the user's, which need not be there.
 
     Raises:
         UserError: names the first failed expectation, its first rows, and the page.
     """
-    checks = check_shards(paths, read_suite(suite, context))
+    rules = read_suite(suite, context) + (read_suite(own, context) if own and own.is_file() else [])
+    checks = check_shards(paths, rules)
     write_report(checks, title, report)
     failed = [check for check in checks if not check.success]
     if failed:

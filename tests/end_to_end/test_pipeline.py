@@ -51,7 +51,7 @@ def test_the_metrics_of_all_three_models_are_there(finished):
     figures = finished.json("reports/metrics.json")["films"]
     assert set(figures) == {"teacher", "scratch", "student"}
     for model in figures.values():
-        assert 0 <= model["accuracy"] <= 100
+        assert 0 <= model["accuracy"] == model["score"] <= 100
         assert min(model["parameters"], model["bytes"], model["ms_per_sentence"]) > 0
     assert figures["student"]["bytes"] < figures["teacher"]["bytes"]
     assert (

@@ -1,27 +1,27 @@
 from textbook.reporting.curves import curve
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import comparison
+from textbook.reporting.table import columns, comparison
 
 FIGURES = {
     "teacher": {
-        "accuracy": 84,
-        "accuracy_std": 0,
+        "score": 84,
+        "score_std": 0,
         "seeds": 1,
         "parameters": 22.7e6,
         "bytes": 91e6,
         "ms_per_sentence": 8.0,
     },
     "scratch": {
-        "accuracy": 76.1,
-        "accuracy_std": 0.5,
+        "score": 76.1,
+        "score_std": 0.5,
         "seeds": 2,
         "parameters": 7e6,
         "bytes": 29e6,
         "ms_per_sentence": 2.0,
     },
     "student": {
-        "accuracy": 81.4,
-        "accuracy_std": 0.3,
+        "score": 81.4,
+        "score_std": 0.3,
         "seeds": 2,
         "parameters": 7e6,
         "bytes": 29e6,
@@ -40,6 +40,7 @@ def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_se
 def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
     section = TaskSection(
         task="reviews",
+        columns=columns("matthews"),
         rows=comparison(FIGURES),
         gain=5.3,
         textbook={"sentences": 1234},
@@ -56,6 +57,7 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
     html = (tmp_path / "report.html").read_text()
     for expected in (
         "81.4 ± 0.3",
+        "<th>Matthews</th>",
         "+5.3 points",
         "1,234",
         "<svg",

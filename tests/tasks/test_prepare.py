@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,19 @@ from hypothesis import strategies as st
 
 from textbook.errors import UserError
 from textbook.params import Task
-from textbook.tasks.prepare import SPLITS, prepare_task, read_split, sentences, text_columns, texts
+from textbook.tasks.prepare import (
+    TRAIN,
+    VALIDATION,
+    evaluation_sentences,
+    prepare_task,
+    read_split,
+    sentences,
+    text_columns,
+    texts,
+    validation_splits,
+)
 
+SPLITS = (TRAIN, VALIDATION)
 Rows = list[dict[str, Any]]
 
 ROWS: Rows = [{"review": f"Review {number}", "stars": number % 2} for number in range(10)]
@@ -40,58 +52,15 @@ def rows_of(folder: Path, split: str) -> Rows:
     return list(read_split(folder, split).to_pylist())
 
 
-@pytest.mark.parametrize(
-    ("labels", "values", "numbers"),
-    [
-        (["bad", "good"], ["good", "bad", "good"], [1, 0, 1]),
-        (["bad", "good"], [1, 0, 1], [1, 0, 1]),
-        (["bad", "good"], [1.0, 0.0, 1.0], [1, 0, 1]),
-        (["0", "1"], [1, 0, 1], [1, 0, 1]),
-        (["1", "2", "3"], [1, 3, 2], [0, 2, 1]),  # names that are numbers are meant as names
-        (["1", "2", "3"], ["1", "3", "2"], [0, 2, 1]),
-        (["1", "0"], [1, 0, 1], [0, 1, 0]),
-    ],
-)
-def test_labels_become_the_numbers_of_their_classes(
-    tmp_path: Path, labels: list[str], values: list[Any], numbers: list[int]
-) -> None:
-    rows = [{"review": str(number), "stars": value} for number, value in enumerate(values)]
-    folder = prepare(tmp_path, task(labels=labels, holdout=1), rows)
-    by_review = {row["sentence"]: row["label"] for split in SPLITS for row in rows_of(folder, split)}
-    assert [by_review[row["review"]] for row in rows] == numbers
-    assert pq.read_schema(folder / "train.parquet").field("label").type == "int64"
-
-
-@pytest.mark.parametrize(
-    ("labels", "value", "allowed"),
-    [
-        (["bad", "good"], "fair", "'fair' is not one of bad, good or 0 to 1"),
-        (["bad", "good"], 2, "2 is not one of bad, good or 0 to 1"),
-        (["bad", "good"], -1, "-1 is not one of bad, good or 0 to 1"),
-        (["bad", "good"], None, "None is not one of bad, good or 0 to 1"),
-        (["bad", "good"], 0.5, "0.5 is not one of bad, good or 0 to 1"),
-        (["1", "2"], 0, "0 is not one of 1, 2"),
-    ],
-)
-def test_an_unknown_label_is_refused_with_its_row(
-    tmp_path: Path, labels: list[str], value: object, allowed: str
-) -> None:
-    rows = [{"review": "x", "stars": 1}, {"review": "y", "stars": value}]
-    if isinstance(value, str):
-        rows[0]["stars"] = "good"
-    with pytest.raises(UserError) as error:
-        prepare(tmp_path, task(labels=labels), rows)
-    assert str(error.value) == f"tasks.mood: {tmp_path}/films.jsonl, row 1: label {allowed}"
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 40), st.data())
 def test_the_holdout_and_the_rest_are_all_rows_each_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, size: int, data: st.DataObject
 ) -> None:
     holdout = data.draw(st.integers(1, size - 1))
+    scale = {"labels": None, "scale": [0, 1]}  # classes would have to be in both splits
     rows = [{"review": f"{number:02}", "stars": number % 2} for number in range(size)]
-    folder = prepare(tmp_path_factory.mktemp("task"), task(holdout=holdout), rows)
+    folder = prepare(tmp_path_factory.mktemp("task"), task(holdout=holdout, **scale), rows)
     train, validation = rows_of(folder, "train"), rows_of(folder, "validation")
     assert len(validation) == holdout
     numbers = [int(row["sentence"]) for row in [*train, *validation]]
@@ -112,12 +81,18 @@ def test_a_holdout_that_leaves_nothing_to_learn_from_is_refused(tmp_path: Path) 
         prepare(tmp_path, task(holdout=10))
 
 
+def test_a_share_holds_out_so_many_of_all_rows(tmp_path: Path) -> None:
+    assert len(rows_of(prepare(tmp_path, task(holdout=0.2)), "validation")) == 2
+
+
 def test_without_a_holdout_the_splits_are_the_files_of_those_names(tmp_path: Path) -> None:
     source, folder = tmp_path / "films", tmp_path / "prepared"
     folder.mkdir()
     for split, rows in {"train": ROWS[:6], "validation": ROWS[6:9], "test": ROWS[9:]}.items():
         write(source / f"{split}.jsonl", rows)
-    assert prepare_task("mood", task(holdout=None), source, folder) == {"train": 6, "validation": 3}
+    counts = prepare_task("mood", task(holdout=None), source, folder)
+    assert counts == {"train": 6, "validation": 3, "duplicates": 0}
+    assert validation_splits(folder) == ["validation"]
     assert [row["sentence"] for row in rows_of(folder, "validation")] == ["Review 6", "Review 7", "Review 8"]
 
 
@@ -136,34 +111,115 @@ def test_a_single_file_needs_a_holdout(tmp_path: Path) -> None:
         prepare(tmp_path, task(holdout=None))
 
 
+def write_splits(folder: Path, **splits: Rows) -> Path:
+    for split, rows in splits.items():
+        write(folder / f"{split}.jsonl", rows)
+    return folder
+
+
 def test_pairs_have_two_columns_and_each_of_their_sentences_is_an_anchor_once(tmp_path: Path) -> None:
-    settings = task(text=["left", "right"], holdout=1)
+    settings = task(text=["left", "right"], holdout=None)
     rows = [{"left": "A", "right": "B", "stars": 0}, {"left": "B", "right": "A", "stars": 1}]
-    folder = prepare(tmp_path, settings, [*rows, *rows])
-    train = read_split(folder, "train")
+    other = [{"left": "A", "right": "C", "stars": 0}]  # not a pair of train, though a sentence of it
+    counts = prepare_task("mood", settings, write_splits(tmp_path, train=[*rows, *rows], validation=other), tmp_path)
+    assert counts["duplicates"] == 0
+    train = read_split(tmp_path, "train")
     assert train.column_names == [*text_columns(settings), "label"] == ["sentence1", "sentence2", "label"]
-    first, second = texts(train)
-    assert second is not None
-    assert sorted({*zip(first, second, strict=True)}) == [("A", "B"), ("B", "A")]
-    assert sorted(sentences(train)) == ["A", "B"]
+    assert texts(train) == (["A", "B", "A", "B"], ["B", "A", "B", "A"])
+    assert sentences(train) == ["A", "B"]
 
 
 def test_single_sentences_have_one_column_and_each_is_an_anchor_once(tmp_path: Path) -> None:
-    rows = [{"review": review, "stars": 1} for review in ("b", "a", "b", "c")]
-    folder = tmp_path / "films"
-    for split in SPLITS:
-        write(folder / f"{split}.jsonl", rows)
-    prepare_task("mood", task(holdout=None), folder, tmp_path)
+    rows = [{"review": review, "stars": number % 2} for number, review in enumerate("babc")]
+    source = write_splits(tmp_path, train=rows, validation=[{"review": "d", "stars": 0}])
+    prepare_task("mood", task(holdout=None), source, tmp_path)
     train = read_split(tmp_path, "train")
     assert train.column_names == [*text_columns(task()), "label"] == ["sentence", "label"]
     assert texts(train) == (["b", "a", "b", "c"], None)
     assert sentences(train) == ["b", "a", "c"]
 
 
-def test_numbers_in_a_text_column_are_text(tmp_path: Path) -> None:
-    folder = prepare(tmp_path, task(holdout=1), [{"review": year, "stars": 1} for year in (1999, 2001)])
-    years = [row["sentence"] for split in SPLITS for row in rows_of(folder, split)]
-    assert sorted(years) == ["1999", "2001"]
+def test_several_splits_to_validate_on_keep_their_names_but_the_first(tmp_path: Path) -> None:
+    """As MNLI's, in the layout of the Hugging Face hub."""
+    source, folder = tmp_path / "glue", tmp_path / "prepared"
+    folder.mkdir()
+    parts = {"train-00000-of-00002": [0, 1], "train-00001-of-00002": [2, 3], "validation_matched-00000-of-00001": [4]}
+    for name, numbers in {**parts, "validation_mismatched-00000-of-00001": [5, 6], "test-00000-of-00001": [7]}.items():
+        write(source / "mnli" / f"{name}.jsonl", [ROWS[number] for number in numbers])
+    write(source / "mnli_matched" / "validation-00000-of-00001.jsonl", ROWS[8:])
+    settings = task(holdout=None, files="mnli/*", validation=["validation_matched", "validation_mismatched"])
+    counts = prepare_task("mnli", settings, source, folder)
+    assert counts == {"train": 4, "validation": 1, "validation_mismatched": 2, "duplicates": 0}
+    assert validation_splits(folder) == ["validation", "validation_mismatched"]
+    assert evaluation_sentences(folder) == ["Review 4", "Review 5", "Review 6"]
+
+
+def test_a_folder_may_have_a_folder_for_each_split(tmp_path: Path) -> None:
+    write(tmp_path / "train" / "0000.jsonl", ROWS[:6])
+    write(tmp_path / "validation" / "0000.jsonl", ROWS[6:])
+    assert prepare_task("mood", task(holdout=None), tmp_path, tmp_path)["train"] == 6
+
+
+def test_splits_of_several_data_sets_are_not_mixed(tmp_path: Path) -> None:
+    for name in ("cola", "sst2"):
+        write_splits(tmp_path / name, train=ROWS[:6], validation=ROWS[6:])
+    with pytest.raises(UserError, match=r"has train files in the folders cola, sst2; choose one by tasks\.mood\.files"):
+        prepare_task("mood", task(holdout=None), tmp_path, tmp_path)
+    assert prepare_task("mood", task(holdout=None, files="sst2/*"), tmp_path, tmp_path)["train"] == 6
+
+
+def test_a_holdout_is_taken_from_the_train_files_where_there_are_some(tmp_path: Path) -> None:
+    source = write_splits(tmp_path / "films", train=ROWS[:6], test=ROWS[6:])
+    assert prepare_task("mood", task(holdout=2), source, tmp_path) == {"train": 4, "validation": 2, "duplicates": 0}
+
+
+def test_what_is_validated_on_is_not_learnt_whatever_its_label(tmp_path: Path) -> None:
+    seen = [{**ROWS[0]}, {**ROWS[1], "stars": 0}]  # the second contradicts train
+    source = write_splits(tmp_path / "films", train=[*ROWS, ROWS[0]], validation=[*seen, {"review": "new", "stars": 1}])
+    counts = prepare_task("mood", task(holdout=None), source, tmp_path)
+    assert counts == {"train": 8, "validation": 3, "duplicates": 3}
+    assert [row["sentence"] for row in rows_of(tmp_path, "train")] == [row["review"] for row in ROWS[2:]]
+
+
+def test_train_data_that_are_the_validation_data_are_refused(tmp_path: Path) -> None:
+    source = write_splits(tmp_path / "films", train=ROWS, validation=ROWS)
+    with pytest.raises(UserError, match=r"^tasks\.mood: every text of train is also in validation$"):
+        prepare_task("mood", task(holdout=None), source, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "complaint"),
+    [
+        ([0, 0, 1], [2], "train has no row of class 'good' (validation has 1); it has bad 2, fair 1, good 0"),
+        ([1, 1], [1], "train has no row of class 'bad' (validation has 0); it has bad 0, fair 2, good 0"),
+    ],
+)
+def test_a_class_that_nothing_can_be_learnt_about_is_refused(
+    tmp_path: Path, train: list[int], validation: list[int], complaint: str
+) -> None:
+    splits = {
+        split: [{"review": f"{split} {number}", "stars": label} for number, label in enumerate(labels)]
+        for split, labels in (("train", train), ("validation", validation))
+    }
+    with pytest.raises(UserError) as error:
+        prepare_task(
+            "mood",
+            task(holdout=None, labels=["bad", "fair", "good"]),
+            write_splits(tmp_path / "films", **splits),
+            tmp_path,
+        )
+    assert str(error.value) == f"tasks.mood: {complaint}"
+
+
+def test_numbers_in_a_text_column_are_text_and_what_is_no_number_is_missing(tmp_path: Path) -> None:
+    texts = pa.array([1.5, float("nan"), 2.5])
+    pq.write_table(pa.table({"review": texts, "stars": [0, 1, 1]}), tmp_path / "train.parquet")
+    write(tmp_path / "validation.jsonl", [{"review": year, "stars": year % 2} for year in (1999, 2002)])
+    folder = tmp_path / "prepared"
+    folder.mkdir()
+    prepare_task("mood", task(holdout=None), tmp_path, folder)
+    assert [row["sentence"] for row in rows_of(folder, "train")] == ["1.5", None, "2.5"]
+    assert [row["sentence"] for row in rows_of(folder, "validation")] == ["1999", "2002"]
 
 
 def test_only_rows_that_match_are_used(tmp_path: Path) -> None:

@@ -9,18 +9,26 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 from textbook.errors import UserError
 
 
-def load_classifier(folder: Path, labels: Sequence[str], seed: int) -> PreTrainedModel:
-    """The encoder in `folder` under a new classification head, initialised by `seed`.
+def load_classifier(folder: Path, outputs: Sequence[str], seed: int, *, regression: bool = False) -> PreTrainedModel:
+    """The encoder in `folder` under a new head, initialised by `seed`.
+
+    Args:
+        outputs: names of what the head gives: the classes, or the one number of a regression.
 
     Raises:
         UserError: nothing can be loaded from the folder.
     """
-    names = dict(enumerate(labels))
+    names = dict(enumerate(outputs))
     numbers = {label: number for number, label in names.items()}
     torch.manual_seed(seed)
     try:
         config = AutoConfig.from_pretrained(
-            folder, num_labels=len(labels), id2label=names, label2id=numbers, local_files_only=True
+            folder,
+            num_labels=len(names),
+            id2label=names,
+            label2id=numbers,
+            problem_type="regression" if regression else "single_label_classification",
+            local_files_only=True,
         )
         model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
             folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True

@@ -7,7 +7,6 @@ from pathlib import Path
 from jinja2 import Environment
 
 from textbook.files import write_aside
-from textbook.reporting.table import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -15,6 +14,7 @@ class TaskSection:
     """What the report says of one task; `curves` are SVG elements by caption."""
 
     task: str
+    columns: Sequence[str]
     rows: Sequence[tuple[str, ...]]
     gain: float
     textbook: dict[str, int | str]
@@ -35,7 +35,7 @@ class AnalysisSection:
 def write_page(sections: Sequence[TaskSection], analysis: AnalysisSection | None, path: Path) -> None:
     """Write the page, whole or not at all."""
     page = Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
-    html = page.render(sections=sections, analysis=analysis, columns=COLUMNS)
+    html = page.render(sections=sections, analysis=analysis)
     with write_aside(path) as aside:
         aside.write_text(html, encoding="utf-8")
 
@@ -60,10 +60,10 @@ blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid #8886 
 <p>What each task's student learned, and what it costs.</p>
 {% for section in sections %}
 <h2>{{ section.task }}</h2>
-<p>The distilled student against the same student trained on the labels alone:
+<p>The distilled student against the same student without distillation:
 <strong>{{ '%+.1f' | format(section.gain) }} points</strong>
-(validation accuracy in percent, mean and standard deviation over seeds).</p>
-<div class="scroll"><table class="models"><tr>{% for column in columns %}<th>{{ column }}</th>{% endfor %}</tr>
+({{ section.columns[1] }} on validation data in percent, mean and standard deviation over seeds).</p>
+<div class="scroll"><table class="models"><tr>{% for column in section.columns %}<th>{{ column }}</th>{% endfor %}</tr>
 {% for row in section.rows %}
 <tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}

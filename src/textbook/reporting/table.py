@@ -3,25 +3,39 @@
 from collections.abc import Mapping
 from typing import Any
 
-COLUMNS = ("model", "accuracy", "parameters", "size", "ms/sentence", "speed-up")
+from textbook.params import Metric
+
+LABELS: dict[Metric, str] = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "macro_f1": "macro F1",
+    "matthews": "Matthews",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+}
 TITLES = {"teacher": "teacher", "scratch": "student from scratch", "student": "distilled student"}
 
 
+def columns(metric: Metric) -> tuple[str, ...]:
+    """The heads of the comparison's columns; `metric` is the task's deciding one, in percent."""
+    return ("model", LABELS[metric], "parameters", "size", "ms/sentence", "speed-up")
+
+
 def comparison(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """One row of `COLUMNS` for each model.
+    """One row of `columns` for each model.
 
     Args:
-        figures: what `evaluate` measured, by name of the model; accuracy is in percent.
+        figures: what `evaluate` measured, by name of the model; `score` is the deciding metric in percent.
     """
     slowest = figures["teacher"]["ms_per_sentence"]
     rows: list[tuple[str, ...]] = []
     for name, title in TITLES.items():
         figure = figures[name]
-        spread = f" ± {figure['accuracy_std']:.1f}" if figure["seeds"] > 1 else ""
+        spread = f" ± {figure['score_std']:.1f}" if figure["seeds"] > 1 else ""
         rows.append(
             (
                 title,
-                f"{figure['accuracy']:.1f}{spread}",
+                f"{figure['score']:.1f}{spread}",
                 f"{figure['parameters'] / 1e6:.1f} M",
                 f"{figure['bytes'] / 1e6:.1f} MB",
                 f"{figure['ms_per_sentence']:.1f}",

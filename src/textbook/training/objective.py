@@ -1,0 +1,94 @@
+"""What a classifier learns from: gold labels, a teacher's predictions, or both."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from textbook.params import Adapt
+
+
+def gold_loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy with classes, the mean squared error with numbers; the mean over a batch.
+
+    Args:
+        logits: [batch, classes], or [batch, 1] for numbers.
+        labels: classes (int64) or numbers (float) [batch].
+        class_weights: [classes]; the mean is over the weights of the rows.
+    """
+    if labels.is_floating_point():
+        return F.mse_loss(logits[:, 0].float(), labels)
+    return F.cross_entropy(logits.float(), labels, class_weights)
+
+
+def teacher_loss(logits: Tensor, predictions: Tensor, temperature: float) -> Tensor:
+    """KL(teacher ‖ student) of the softened predictions, times the temperature squared [Hinton et al. 2015].
+
+    With one output, a number, it is the mean squared error. Both are the mean over a batch.
+
+    Args:
+        logits: the student's [batch, outputs].
+        predictions: the teacher's logits [batch, outputs].
+    """
+    if logits.shape[1] == 1:
+        return F.mse_loss(logits.float(), predictions)
+    student, teacher = ((each.float() / temperature).log_softmax(1) for each in (logits, predictions))
+    return temperature**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+
+
+def balanced_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """A weight for each class with which all classes count alike: rows / (classes x rows of the class)."""
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A mixture of both losses; as it stands, gold labels only."""
+
+    share: float = 0.0
+    """The teacher's part, from 0 to 1."""
+    predictions: NDArray[np.float32] | None = None
+    """The teacher's logits for every row of the training data [rows, outputs]; needed unless `share` is 0."""
+    temperature: float = 1.0
+    class_weights: NDArray[np.float32] | None = None
+    """Of the gold labels [classes]."""
+
+    def loss(self, logits: Tensor, labels: Tensor, rows: NDArray[Any]) -> Tensor:
+        """The loss of a batch: the rows `rows` of the training data."""
+        gold = teacher = torch.zeros((), device=logits.device)
+        if self.share < 1:
+            weights = None if self.class_weights is None else torch.from_numpy(self.class_weights).to(logits.device)
+            gold = gold_loss(logits, labels, weights)
+        if self.share > 0:
+            assert self.predictions is not None
+            predictions = torch.from_numpy(self.predictions[rows]).to(logits.device)
+            teacher = teacher_loss(logits, predictions, self.temperature)
+        return (1 - self.share) * gold + self.share * teacher
+
+
+GOLD = Objective()
+
+
+def make_objective(
+    settings: Adapt, labels: NDArray[Any], classes: int, predict: Callable[[], NDArray[np.float32]]
+) -> Objective:
+    """The objective that the parameters describe.
+
+    Args:
+        labels: of the training data: classes, or numbers, which have no class weights.
+        predict: gives the teacher's logits for the training data; called once, and only where they are needed.
+    """
+    share = {"gold": 0.0, "teacher": 1.0, "both": settings.weight}[settings.targets]
+    weighted = settings.class_weights == "balanced" and np.issubdtype(labels.dtype, np.integer)
+    return Objective(
+        share=share,
+        predictions=predict() if share else None,
+        temperature=settings.temperature,
+        class_weights=balanced_weights(labels, classes) if weighted else None,
+    )

@@ -1,0 +1,161 @@
+"""`make sweep` for real: Ray Tune, DVC and MLflow at toy size, left alone and killed in the middle."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+from ray.cluster_utils import Cluster
+
+PART = ["textbook=general,contextualized", "init=random"]  # four cells
+PATIENCE = 300  # seconds until a test gives up waiting
+
+
+def start(project, *words, **environment):
+    command = [sys.executable, "-m", "pipelines.sweep", *(words or PART)]
+    log = (project.folder / "sweep.log").open("w")
+    return subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env={**project.environment, **environment},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def finish(project, process):
+    code = process.wait(PATIENCE)
+    assert code == 0, (project.folder / "sweep.log").read_text()[-3000:]
+    return rows(project)
+
+
+def rows(project):
+    with (project.folder / "reports" / "sweep.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def figures(table):
+    """The table without what differs from time to time."""
+    return [{name: value for name, value in row.items() if name not in ("seconds", "run_id")} for row in table]
+
+
+def results(project):
+    return {path: path.stat().st_mtime_ns for path in (project.folder / "data" / "cells").glob("*/result.json")}
+
+
+def begun(project):
+    return list((project.folder / "data" / "cells").glob("*/clock.json"))
+
+
+def wait_for(what: Callable[[], object], process) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert process.poll() is None, "the sweep ended before it could be disturbed"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def workers(process):
+    """The processes in which Ray Tune runs cells."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            if child.name().startswith("ray::Implici") or "ImplicitFunc" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def check_runs(project, table):
+    """One finished run for each cell, none left over."""
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    experiments = {experiment.name: experiment.experiment_id for experiment in client.search_experiments()}
+    assert client.search_runs([experiments["Default"]]) == []
+    runs = client.search_runs([experiments["textbook"]], max_results=1000)
+    assert "RUNNING" not in {run.info.status for run in runs}
+    mine = {run.info.run_id: run for run in runs}
+    assert len({row["run_id"] for row in table}) == len(table)
+    for row in table:
+        run = mine[row["run_id"]]
+        assert run.info.status == "FINISHED"
+        assert run.info.run_name == f"films · {row['init']} · {row['teacher']} · {row['textbook']}"
+        assert run.data.metrics["student/accuracy"] == float(row["mean"])
+        cell = run.data.tags["textbook.cell"]
+        assert [other.info.run_id for other in runs if other.data.tags.get("textbook.cell") == cell] == [row["run_id"]]
+        losses = [metric.step for metric in client.get_metric_history(row["run_id"], "distill/loss")]
+        assert losses == sorted(set(losses))
+        assert losses[-1] == int(row["steps"])
+
+
+@pytest.fixture(scope="module")
+def undisturbed(project):
+    """The table of a sweep that nothing happened to."""
+    table = finish(project, start(project))
+    check_runs(project, table)
+    return table
+
+
+def test_the_table_has_a_row_for_every_cell(undisturbed):
+    assert [(row["init"], row["teacher"], row["textbook"]) for row in undisturbed] == [
+        ("random", "task", "general"),
+        ("random", "task", "contextualized"),
+        ("random", "general", "general"),
+        ("random", "general", "contextualized"),
+    ]
+    assert all(0 < float(row["mean"]) <= 100 and float(row["task_relation_loss"]) > 0 for row in undisturbed)
+
+
+def test_no_cell_is_done_twice(project, undisturbed):
+    before = results(project)
+    assert finish(project, start(project)) == undisturbed
+    assert results(project) == before
+
+
+def test_killed_driver_and_killed_worker_change_nothing(project, undisturbed):
+    """SIGKILL first to the driver, and in the second attempt to a worker: the same table, and one run for each cell."""
+    shutil.rmtree(project.folder / "data" / "cells")
+    project.change(sweep__set={"distill.steps": 30, "distill.lr": 1.9e-3})  # cells that no run knows yet
+    driver = start(project)
+    wait_for(lambda: len(results(project)) >= 1 and len(begun(project)) >= 2, driver)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    done = results(project)
+    again = start(project)
+    wait_for(lambda: len(begun(project)) > len(done) and workers(again), again)
+    os.kill(workers(again)[0].pid, signal.SIGKILL)
+    table = finish(project, again)
+    assert done.items() <= results(project).items()
+    check_runs(project, table)
+    shutil.rmtree(project.folder / "data" / "cells")
+    assert figures(finish(project, start(project))) == figures(table)
+    project.change(sweep__set={"distill.steps": 30})
+
+
+def test_a_node_that_dies_takes_no_cell_with_it(project, undisturbed):
+    shutil.rmtree(project.folder / "data" / "cells")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        process = start(project, RAY_ADDRESS=cluster.address)
+        wait_for(lambda: len(begun(project)) >= 2, process)
+        cluster.remove_node(second, allow_graceful=False)
+        assert figures(finish(project, process)) == figures(undisturbed)
+    finally:
+        cluster.shutdown()
+
+
+def test_a_tracking_server_that_is_away_is_named_at_once(project):
+    process = start(project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert process.wait(PATIENCE) == 1
+    log = (project.folder / "sweep.log").read_text()
+    assert "error: MLFLOW_TRACKING_URI = http://127.0.0.1:9: no MLflow server answers" in log
+    assert "Running stage" not in log
