@@ -4,13 +4,12 @@ The new version is the challenger. It becomes the champion if it passes the gate
 on the same rows, for figures of another day, another machine or another validation set say little.
 """
 
-import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from mlflow import MlflowClient
 
-from pipelines.labelled import read_labelled
+from pipelines.labelled import measure_of, read_labelled
 from pipelines.record import finished_record
 from pipelines.stage import MODELS, REGISTRY, TASKS, run
 from textbook.errors import UserError
@@ -21,12 +20,9 @@ from textbook.models.encoder import load_tokenizer
 from textbook.params import Params
 from textbook.tasks.prepare import read_split
 from textbook.training.device import best_device
-from textbook.training.finetune import predict
 from textbook.training.tokens import collate
 from tracking.card import summary
-from tracking.promotion import CHAMPION, DECISION, TRAINING_ROWS, Measured, champion_of, decide, judge
-from tracking.pull import pull
-from tracking.registry import CHALLENGER
+from tracking.promotion import TRAINING_ROWS, Measured, pass_gate
 from tracking.registry import register as register_model
 from tracking.runs import record_cell
 from tracking.store import connect, experiment_id
@@ -40,32 +36,43 @@ def register(params: Params, task: str) -> None:
     begun_as = read_json(MODELS / task / "distilled" / "run.json")["cell"]
     record = finished_record(params, task)
     run_id = record_cell(client, experiment_id(client, params.tracking.experiment), record, begun_as=begun_as)
-    tags = {TRAINING_ROWS: str(len(read_split(TASKS / task, "train")))}
-    version = register_model(client, task, run_id, tags, summary(record))
-    alias = _pass_gate(client, params, task, version)
+    rows = len(read_split(TASKS / task, "train"))
+    version = register_model(client, task, run_id, {TRAINING_ROWS: str(rows)}, summary(record))
+    alias = pass_gate(client, task, version, partial(_compare, params, task, rows), params.registry)
     write_json(REGISTRY / f"{task}.json", {"model": task, "version": version, "alias": alias, "run_id": run_id})
     print(f"{task}: registered as version {version}, {alias}, run {run_id}")
 
 
-def _pass_gate(client: MlflowClient, params: Params, task: str, version: str) -> str:
-    """Decide on a version, unless that was done before; gives its alias."""
-    champion = champion_of(client, task)
-    if champion and str(champion.version) == version:
-        return CHAMPION
-    if DECISION in client.get_model_version(task, version).tags:
-        return CHALLENGER
-    with tempfile.TemporaryDirectory() as name:
-        if not champion:
-            promoted, reasons = True, ["yes: there is no champion"]
-        else:
-            try:
-                pull(task, CHAMPION, Path(name) / "champion")
-                rows = champion.tags.get(TRAINING_ROWS), client.get_model_version(task, version).tags[TRAINING_ROWS]
-                folders = Path(name) / "champion", MODELS / task / "student"
-                promoted, reasons = judge(*_measure(params, task, folders, rows), params.registry)
-            except UserError as error:
-                promoted, reasons = True, [f"yes: the champion cannot be used: {error}"]
-    for reason in reasons:
-        print(f"{task}: {reason}")
-    decide(client, task, version, promoted, reasons)
-    return CHAMPION if promoted else CHALLENGER
+def _compare(
+    params: Params, task: str, student_rows: int, champion: Path, champion_rows: int
+) -> tuple[Measured, Measured]:
+    """Measure the champion in a folder and the new student on the validation data of today.
+
+    Raises:
+        UserError: they don't answer with the same labels.
+    """
+    folders = champion, MODELS / task / "student"
+    models = [read_classifier(folder) for folder in folders]
+    labels = [[str(name) for _, name in sorted((model.config.id2label or {}).items())] for model in models]
+    if labels[0] != labels[1]:
+        raise UserError(f"it answers {', '.join(labels[0])}, and the new version {', '.join(labels[1])}")
+    scores, batches = [], []
+    for folder, model in zip(folders, models, strict=True):
+        tokenizer = load_tokenizer(folder)
+        measure = measure_of(task, params.task(task), tokenizer, params.adapt.max_length, best_device())
+        scores.append(100 * next(iter(measure(model).values())))
+        tokens = read_labelled(task, "validation", tokenizer, params.adapt.max_length).tokens
+        rows = np.arange(min(params.evaluate.latency_sentences, len(tokens)))
+        batches.append([collate(tokens, rows[n : n + 1], tokenizer.pad_token_id) for n in rows])
+    times = [
+        [cpu_milliseconds({"gate": model}, inputs)["gate"] for model, inputs in zip(models, batches, strict=True)]
+        for _ in range(ROUNDS)
+    ]
+    fastest = [min(turns) for turns in zip(*times, strict=True)]
+    seen = champion_rows, student_rows
+    old, new = (Measured(*figures) for figures in zip(scores, fastest, seen, strict=True))
+    return old, new
+
+
+if __name__ == "__main__":
+    run(register)

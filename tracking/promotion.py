@@ -4,7 +4,10 @@
 """
 
 import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
@@ -12,10 +15,10 @@ from mlflow.exceptions import MlflowException
 
 from textbook.errors import UserError
 from textbook.params import Registry
-from tracking.registry import CHALLENGER
+from tracking.pull import pull
+from tracking.registry import CHALLENGER, CHAMPION
 from tracking.store import connect
 
-CHAMPION = "champion"
 DECISION = "gate.decision"  # tag of a version: one of the three below
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
 REASONS = "gate.reasons"
@@ -34,12 +37,19 @@ class Measured:
     """Labelled rows that it has seen."""
 
 
+Compare = Callable[[Path, int], tuple[Measured, Measured]]
+"""Given the champion's folder and how many labelled rows it has seen: the champion and the challenger, measured."""
+
+
 def judge(champion: Measured, challenger: Measured, rules: Registry) -> tuple[bool, list[str]]:
     """Whether the challenger takes the champion's place, and a sentence on each rule."""
     gain = challenger.score - champion.score
     slowdown = challenger.ms_per_sentence / champion.ms_per_sentence
-    share = challenger.training_rows / champion.training_rows
-    passed = (gain > rules.margin, slowdown <= rules.max_slowdown, share >= rules.min_data)
+    passed = (
+        gain > rules.margin,
+        slowdown <= rules.max_slowdown,
+        challenger.training_rows >= rules.min_data * champion.training_rows,
+    )
     texts = (
         f"score {challenger.score:.2f} against {champion.score:.2f}: more than {rules.margin:g} above it",
         f"{challenger.ms_per_sentence:.2f} ms a text against {champion.ms_per_sentence:.2f}:"
@@ -58,13 +68,36 @@ def champion_of(client: MlflowClient, task: str) -> ModelVersion | None:
         return None
 
 
-def decide(client: MlflowClient, task: str, version: str, promoted: bool, reasons: list[str]) -> None:
-    """Write the decision on a challenger down, and make it champion if it is one."""
+def pass_gate(client: MlflowClient, task: str, version: str, compare: Compare, rules: Registry) -> str:
+    """Decide whether a version becomes champion, note why on the version, and give its alias; decided is decided.
+
+    The first version becomes champion, and so does one whose champion can't be pulled any more.
+
+    Args:
+        compare: measures the champion in a folder beside the version.
+    """
+    champion = champion_of(client, task)
+    found = client.get_model_version(task, version)
+    if DECISION in found.tags:
+        return CHAMPION if champion and str(champion.version) == version else CHALLENGER
+    promoted, reasons = True, ["yes: there is no champion"]
+    if champion:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / CHAMPION
+            try:
+                pull(task, CHAMPION, folder)
+                promoted, reasons = judge(*compare(folder, int(champion.tags.get(TRAINING_ROWS, 0))), rules)
+            except UserError as error:
+                reasons = [f"yes: the champion cannot be compared: {error}"]
     client.set_model_version_tag(task, version, REASONS, "\n".join(reasons))
     client.set_model_version_tag(task, version, DECISION, PROMOTED if promoted else REFUSED)
-    if promoted:
-        client.set_registered_model_alias(task, CHAMPION, version)
-        client.delete_registered_model_alias(task, CHALLENGER)
+    for reason in reasons:
+        print(f"{task} version {version}: {reason}")
+    if not promoted:
+        return CHALLENGER
+    client.set_registered_model_alias(task, CHAMPION, version)
+    client.delete_registered_model_alias(task, CHALLENGER)
+    return CHAMPION
 
 
 def rollback(client: MlflowClient, task: str, version: str = "") -> tuple[str, str]:

@@ -13,8 +13,7 @@ from ruamel.yaml import YAML
 
 from textbook.errors import UserError
 from textbook.files import write_aside
-from tracking.promotion import CHAMPION
-from tracking.registry import CHECKSUM, checksums
+from tracking.registry import CHAMPION, CHECKSUM, checksums
 from tracking.store import connect
 
 PICKLES = {".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"}

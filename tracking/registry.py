@@ -20,6 +20,7 @@ from textbook.models.encoder import load_tokenizer
 from tracking.card import CARD, card
 from tracking.record import Record
 
+CHAMPION = "champion"  # alias of the version to use
 CHALLENGER = "challenger"  # alias of the newest version, until it is champion
 CHECKSUM = "sha256."  # tags: the hash of each file of the model, by its path
 REQUIREMENTS = ("torch", "transformers", "safetensors")

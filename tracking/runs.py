@@ -98,7 +98,8 @@ def log_start(client: MlflowClient, run: Run, record: Record) -> None:
     """Log what is known of a cell before it is made: parameters, tags and inputs."""
     run_id = run.info.run_id
     cell = {name: getattr(record, name) for name in ("task", "init", "teacher", "textbook")}
-    params = {**cell, **record.params}
+    # What the run was begun with stays: a parameter that decides nothing of the cell may have changed meanwhile.
+    params = {name: value for name, value in {**cell, **record.params}.items() if name not in run.data.params}
     for part in _batches(params.items(), 100):
         client.log_batch(run_id, params=[Param(name, str(value)) for name, value in part])
     for part in _batches((cell | dict(record.tags)).items(), 100):

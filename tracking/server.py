@@ -17,6 +17,9 @@ from tracking.store import URI, connect, local_artifacts, local_store
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
+# A request takes up to three connections, one after the other: with MLflow's 15 for all, many writers at once wait for
+# each other until they time out.
+POOL = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "20", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "200"}
 
 
 def server_command(port: int, store: str, artifacts: str) -> list[str]:
@@ -47,7 +50,12 @@ def serving() -> Iterator[str]:
     keeper = [sys.executable, "-m", "tracking.server", "keep", *server_command(port, local_store(), artifact_root())]
     with log.open("w") as file:
         process = subprocess.Popen(
-            keeper, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            keeper,
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**POOL, **os.environ},
         )
     try:
         wait_until_healthy(uri, process, log)
@@ -106,7 +114,7 @@ def main() -> None:
     port = sys.argv[1] if len(sys.argv) > 1 else "5000"
     print(f"MLflow on http://{HOST}:{port}, Ctrl-C ends it", flush=True)
     command = server_command(int(port), local_store(), artifact_root())
-    os.execv(command[0], command)
+    os.execve(command[0], command, {**POOL, **os.environ})
 
 
 if __name__ == "__main__":

@@ -22,8 +22,12 @@ def training_tokens(history: Sequence[Mapping[str, float]]) -> float:
     return sum(line["tokens_per_second"] * time for line, time in zip(history, seconds, strict=True))
 
 
-def costs(seconds: float, tokens: float, devices: int, cost_per_hour: float) -> dict[str, float]:
-    """The figures of a run: wall time, tokens, device hours and their price."""
+def costs(seconds: float, tokens: float, cost_per_hour: float, devices: float = 1) -> dict[str, float]:
+    """The figures of a run: wall time, tokens, device hours and their price.
+
+    Args:
+        devices: how many of them worked all the time; a share of one counts as that share.
+    """
     hours = devices * seconds / 3600
     figures = {SECONDS: seconds, TOKENS: tokens, DEVICE_HOURS: hours, ESTIMATE: hours * cost_per_hour}
     return {name: round(value, 4) for name, value in figures.items()}
