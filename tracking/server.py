@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -42,6 +43,7 @@ def serving() -> Iterator[str]:
         connect()
         yield os.environ[URI]
         return
+    let_readers_and_a_writer_in()
     port = free_port()
     uri = f"http://{HOST}:{port}"
     log = Path(".cache/mlflow-server.log")
@@ -66,6 +68,12 @@ def serving() -> Iterator[str]:
         assert process.stdin
         process.stdin.close()
         process.wait()
+
+
+def let_readers_and_a_writer_in() -> None:
+    """Keep the local store's journal aside, so that reading doesn't wait for writing; SQLite remembers it."""
+    with closing(sqlite3.connect(local_store().removeprefix("sqlite:///"))) as store:
+        store.execute("PRAGMA journal_mode=WAL")
 
 
 def artifact_root() -> str:
