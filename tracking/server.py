@@ -14,7 +14,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from textbook.errors import UserError
-from tracking.store import URI, connect, local_artifacts, local_store
+from textbook.params import load_params
+from tracking.store import URI, connect, experiment_id, local_artifacts, local_store
+from tracking.view import share_view
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
@@ -119,8 +121,18 @@ def main() -> None:
     if sys.argv[1:2] == ["keep"]:
         _keep(sys.argv[2:])
         return
-    port = sys.argv[1] if len(sys.argv) > 1 else "5000"
-    print(f"MLflow on http://{HOST}:{port}, Ctrl-C ends it", flush=True)
+    named, port = os.environ.get(URI), sys.argv[1] if len(sys.argv) > 1 else "5000"
+    try:
+        client = connect()
+        page = share_view(client, experiment_id(client, load_params().tracking.experiment))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    uri = named or f"http://{HOST}:{port}"
+    print(f"MLflow on {uri}\nThe runs, side by side: {uri.rstrip('/')}{page}", flush=True)
+    if named:
+        return
+    print("Ctrl-C ends it", flush=True)
+    let_readers_and_a_writer_in()
     command = server_command(int(port), local_store(), artifact_root())
     os.execve(command[0], command, {**POOL, **os.environ})
 

@@ -1,0 +1,83 @@
+"""The UI in a real browser: it opens with our columns and charts, and Compare shows our metrics."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from textbook.training.log import log_to_file
+from tracking.record import Record
+from tracking.runs import record_cell
+from tracking.server import free_port, wait_until_healthy
+from tracking.sweeps import end_sweep, start_sweep
+
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / "reports" / "screenshots"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+TEXTBOOKS = ("general", "augmented", "contextualized", "contextualized+augmented")
+
+
+def fill(client, folder):
+    """A sweep of 16 cells."""
+    sweep = start_sweep(client, "textbook", "sweep of 16 cells", "grid", {})
+    for number, (init, teacher, textbook) in enumerate(product(("random", "general"), ("task", "general"), TEXTBOOKS)):
+        loss = 1.9 - 0.2 * TEXTBOOKS.index(textbook) - 0.1 * (init == "general")
+        log = log_to_file(folder / f"{number}.jsonl")
+        for step in range(10, 160, 10):
+            log(step, {"loss": loss + 20 / step, "tokens_per_second": 9000.0})
+        record = Record(
+            f"cell-{number}",
+            "rotten_tomatoes",
+            init,
+            teacher,
+            textbook,
+            params={"distill.steps": 150},
+            curves={"distill": folder / f"{number}.jsonl"},
+            metrics={
+                "student/score": 70.0 + number + 0.25,
+                "student/score_std": 0.5,
+                "task_relation_loss": loss,
+                "cost/seconds": 60.0 + number,
+                "cost/device_hours": 0.02,
+            },
+        )
+        record_cell(client, sweep.experiment, record, parent=sweep.run_id)
+    (folder / "sweep.csv").write_text("task\n")
+    end_sweep(client, sweep, folder / "sweep.csv", complete=True)
+
+
+@pytest.fixture
+def ui(client, tmp_path):
+    """`make ui` over a store with a sweep; gives the address that it prints."""
+    fill(client, tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    port = free_port()
+    with (tmp_path / "ui.log").open("w") as log:
+        command = [sys.executable, "-m", "tracking.server", str(port)]
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    wait_until_healthy(f"http://127.0.0.1:{port}", server, tmp_path / "ui.log")
+    yield re.search(r"http://\S+viewStateShareKey=\S+", (tmp_path / "ui.log").read_text()).group()
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+def test_the_ui_opens_with_our_columns_and_compares_runs(ui):
+    from playwright.sync_api import sync_playwright
+
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        page.set_default_timeout(90_000)
+        page.goto(ui)
+        page.get_by_text("85.25").first.wait_for()  # the best cell
+        page.screenshot(path=SHOTS / "runs.png")
+        print(page.locator("body").inner_text()[:3000])
+        browser.close()
