@@ -8,14 +8,14 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from tracking.usage import DEVICE_HOURS, ESTIMATE, SECONDS, TOKENS
+from tracking.usage import ESTIMATE, SECONDS
 
 VIEW = "textbook"
 TAG = f"mlflow.sharedViewState.{VIEW}"
 NOTE = "mlflow.note.content"
 SCORE, SPREAD, PROBE = "student/score", "student/score_std", "task_relation_loss"
 AXES = ("task", "init", "teacher", "textbook")
-METRICS = (SCORE, SPREAD, PROBE, "student/ms_per_sentence", SECONDS, TOKENS, DEVICE_HOURS, ESTIMATE)
+METRICS = (SCORE, SPREAD, PROBE, "student/ms_per_sentence", SECONDS, ESTIMATE)
 DESCRIPTION = """\
 A run is a student: `task · init · teacher · textbook`, each word a parameter of that name. `student/score` is the
 metric of the task on the validation data in percent, the mean over the seeds of the adaptation; `task_relation_loss`,
@@ -26,6 +26,7 @@ the lower the better, has less noise. A sweep's run holds the runs of its cells.
 def share_view(client: MlflowClient, experiment: str) -> str:
     """Put the view into the experiment; gives the page of the UI that opens it, to be appended to the server's URI."""
     client.set_experiment_tag(experiment, TAG, json.dumps(_state()))
+    client.set_experiment_tag(experiment, "mlflow.experimentKind", "custom_model_development")
     if NOTE not in client.get_experiment(experiment).tags:
         client.set_experiment_tag(experiment, NOTE, DESCRIPTION)
     return f"/#/experiments/{experiment}/runs?viewStateShareKey={VIEW}"
@@ -39,8 +40,8 @@ def _state() -> dict[str, Any]:
         "selectedColumns": ["attributes.`Duration`", *columns],
         "compareRunCharts": _charts(),
         "compareRunSections": [
-            {"uuid": "cells", "name": "The grid", "display": True, "isReordered": False},
-            {"uuid": "curves", "name": "Distillation", "display": True, "isReordered": False},
+            {"uuid": uuid, "name": name, "display": True, "isReordered": False, "columns": 2, "cardHeight": 400}
+            for uuid, name in (("cells", "The grid"), ("curves", "Distillation"))
         ],
         "isAccordionReordered": True,
         "runsHiddenMode": "SHOW_ALL",

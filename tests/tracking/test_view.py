@@ -22,6 +22,12 @@ SHOTS = ROOT / "reports" / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 TEXTBOOKS = ("general", "augmented", "contextualized", "contextualized+augmented")
 
+# The panel that MLflow 3.17 opens once for a new user.
+WITHOUT_ASSISTANT = """
+localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
+"""
+
 
 def fill(client, folder):
     """A sweep of 16 cells."""
@@ -68,16 +74,55 @@ def ui(client, tmp_path):
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
-def test_the_ui_opens_with_our_columns_and_compares_runs(ui):
+def test_the_ui_opens_with_our_columns_and_charts_and_compares_runs(ui):
     from playwright.sync_api import sync_playwright
 
     SHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(90_000)
+        page.add_init_script(WITHOUT_ASSISTANT)
+
         page.goto(ui)
         page.get_by_text("85.25").first.wait_for()  # the best cell
+        columns = [cell.inner_text() for cell in page.get_by_role("columnheader").all()]
+        assert {"student/score", "student/score_std", "task_relation_loss", "cost/seconds"} <= set(columns)
+        scores = [
+            float(cell.inner_text())
+            for cell in page.locator("[role=gridcell][col-id='metrics.`student/score`']").all()[:16]
+        ]
+        assert scores == sorted(scores, reverse=True)
+        page.get_by_label("Hide banner").click()
         page.screenshot(path=SHOTS / "runs.png")
-        print(page.locator("body").inner_text()[:3000])
+
+        for row in (0, 8):
+            page.locator(f"[role=row][row-index='{row}'] input[type=checkbox]").first.check()
+        page.get_by_test_id("runs-compare-button").click()
+        page.get_by_text("Comparing 2 Runs from 1 Experiment").wait_for()
+        page.get_by_text("task_relation_loss").first.wait_for()
+        shown = page.locator("body").inner_text()
+        for part in (
+            "student/score",
+            "85.25",
+            "77.25",
+            "cost/seconds",
+            "75",
+            "67",
+            "general · general",
+            "random · general",
+        ):
+            assert part in shown
+        page.get_by_text("Parallel Coordinates Plot").wait_for()
+        page.screenshot(path=SHOTS / "compare.png", full_page=True)
+
+        page.goto(f"{ui}&compareRunsMode=CHART")
+        page.get_by_text("The grid").first.wait_for()
+        bars = page.locator("g.barlayer g.point")
+        bars.first.wait_for()
+        assert bars.count() >= 16
+        for axis in ("init", "teacher", "textbook", "student/score"):  # of the parallel coordinates
+            page.locator("svg text").get_by_text(axis, exact=True).first.wait_for()
+        page.get_by_label("Hide banner").click()
+        page.screenshot(path=SHOTS / "charts.png")
         browser.close()
