@@ -8,12 +8,12 @@ TORCH := torch==2.13.0
 # Where pip finds PyTorch besides the package index. Without an NVIDIA GPU the CPU build serves, and saves gigabytes.
 TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
 
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart sweep test check ui pull report bench bench-retrieval bench-distill lock clean
+.PHONY: help setup quickstart sweep student test check ui pull report bench bench-retrieval bench-distill lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ sweep: setup ## Fill the grid init × teacher × textbook × task, or a part: ma
 	@python -m pipelines.sweep $(SWEEP)
 	@python -m pipelines.report
 
+student: setup ## The largest student of so many parameters or CPU milliseconds: make student BUDGET=10M (or 5ms)
+	@python -m pipelines.student "$(BUDGET)"
+
 test: setup check ## Lint, types and tests
 	@python -m pytest
 
@@ -66,7 +69,7 @@ bench-retrieval: setup ## Corpus to textbook, beside bare bm25s and Whoosh
 	@python -m benchmarks.retrieval
 
 bench-distill: setup ## The distillation loop, beside the plain one (on a GPU in the paper's setting)
-	@python -m benchmarks.distill
+	@python -m benchmarks.distill --profile
 
 lock: setup ## Pin the newest versions that pyproject.toml allows (needs pip-tools, installed aside)
 	@python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools

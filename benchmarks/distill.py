@@ -1,12 +1,15 @@
 """How fast distillation runs: the plain loop, each improvement on top of it, and the library's own loop, in one run.
 
-    python -m benchmarks.distill [BOOK] [--teacher FOLDER] [--steps 20]
+    python -m benchmarks.distill [BOOK] [--teacher FOLDER] [--steps 20] [--profile]
 
 Without a GPU it takes the quickstart's setting: its teacher and textbook, a student of 3 layers of 192, batches of 64.
 On a GPU it takes the paper's: a teacher of RoBERTa-large's shape, a student of 6 layers of 384, 64 relation heads,
-batches of 256. Prints a table and writes `benchmarks/results/distill-cpu.json` or `distill-gpu.json`. Tokens are real
-ones: padding doesn't count. The share of the peak is that of the useful operations in what the device's matrix products
-reach.
+batches of 256. All weights are random, so of the teacher's folder only tokenizer and configuration are read.
+
+Prints a table and writes `benchmarks/results/distill-cpu.json` or `distill-gpu.json`; with `--profile` also
+`distill-…-profile.txt`, where the time of the fastest loop goes. Tokens are real ones: padding doesn't count. The share
+of the peak is that of the useful operations: on the CPU of what its matrix products reach, on a GPU of its data sheet.
+It needs PyTorch, transformers and pyarrow, and none of the project's other dependencies.
 """
 
 import argparse
@@ -18,26 +21,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
-from transformers import AutoModel, RobertaConfig
+from torch.profiler import ProfilerActivity, profile
+from transformers import AutoModel, PreTrainedTokenizerBase, RobertaConfig
 
-from textbook.files import write_json
+from textbook.files import write_aside, write_json
 from textbook.models.encoder import QkvReader, load_config, load_tokenizer, resolve_layer
 from textbook.models.flops import distillation_flops
-from textbook.models.student import make_student
-from textbook.params import Distill, Second, Student
-from textbook.textbooks.book import read_book
+from textbook.models.student import Shape, make_student
 from textbook.training.batches import BatchStream
-from textbook.training.device import Device, best_device
-from textbook.training.distill import LOG_EVERY, distill
+from textbook.training.device import Device, best_device, measured_flops, peak_flops
+from textbook.training.distill import LOG_EVERY, Settings, distill
+from textbook.training.feed import Batch, make_batch
+from textbook.training.graphs import MULTIPLE, WARM, CudaRecorder, RecordedSteps, compiled_relation_loss
 from textbook.training.optimizer import make_optimizer, set_rate
 from textbook.training.relations import relation_loss
-from textbook.training.tokens import Tokens, collate, tokenize
+from textbook.training.tokens import Tokens, tokenize
 
 RESULTS = Path("benchmarks/results")
 LENGTH = 128
 SENTENCES = 100_000
+TOKENIZED = 20_000
+LIBRARY, RECORDED = "the library's loop", "the library's loop, with cuda_graphs"
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Setting:
 
     teacher: Any
     teacher_layer: int
-    shape: Student
+    shape: Shape
     heads: int
     batch: int
     pad_id: int
@@ -58,29 +65,50 @@ class Variant:
     """A loop: what it does that the plain one doesn't."""
 
     name: str
+    autocast: bool = False  # matrix products in bf16 over fp32 weights
     attention: str = "eager"
     dynamic: bool = False  # pads to the longest of the batch instead of 128
     sorted: bool = False  # batches of similar length
     stops: bool = False  # at the layer that is read
-    bf16: bool = False
+    teacher_bf16: bool = False  # its weights
+    graphs: bool = False  # a CUDA graph per padded length, optimizer inside
+    compiled: bool = False  # relation loss
 
 
-PLAIN = Variant("plain: eager attention, padded to 128, all layers, fp32")
-DYNAMIC = replace(PLAIN, name="dynamic padding, SDPA", attention="sdpa", dynamic=True)
-SORTED = replace(DYNAMIC, name="+ batches of similar length", sorted=True)
-STOPS = replace(SORTED, name="+ both models stop at the layer that is read", stops=True)
-BF16 = replace(STOPS, name="+ teacher in bf16, student in bf16 autocast", bf16=True)
+def ladder(device: Device) -> list[Variant]:
+    """The plain loop and what is added to it, one after the other."""
+    on_gpu = device.kind.type == "cuda"
+    plain = Variant(
+        f"plain: eager attention, padded to 128, all layers, {'bf16 autocast' if on_gpu else 'fp32'}", on_gpu
+    )
+    dynamic = replace(plain, name="dynamic padding, SDPA", attention="sdpa", dynamic=True)
+    similar = replace(dynamic, name="+ batches of similar length", sorted=True)
+    stops = replace(similar, name="+ both models stop at the layer that is read", stops=True)
+    bf16 = replace(stops, name="+ teacher in bf16", teacher_bf16=True, autocast=True)
+    if not on_gpu:
+        bf16 = replace(bf16, name="+ teacher in bf16, student in bf16 autocast")
+        return [plain, dynamic, similar, stops, *([bf16] if device.bf16 else [])]
+    graphs = replace(bf16, name=f"+ a CUDA graph per padded length (multiples of {MULTIPLE})", graphs=True)
+    return [
+        plain,
+        dynamic,
+        similar,
+        stops,
+        bf16,
+        graphs,
+        replace(graphs, name="+ relation loss compiled", compiled=True),
+    ]
 
 
-def read_all_layers(encoder: nn.Module, layer: int) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
+def read_all_layers(encoder: nn.Module, layer: int) -> Callable[..., tuple[Tensor, ...]]:
     """Reads queries, keys and values of a layer, but lets the encoder run to its end."""
     attention = encoder.encoder.layer[layer - 1].attention.self
     found: dict[str, Tensor] = {}
     for name in ("query", "key", "value"):
         getattr(attention, name).register_forward_hook(partial(_keep, found, name))
 
-    def read(ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        encoder(input_ids=ids, attention_mask=mask)
+    def read(input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
+        encoder(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
         return found["query"], found["key"], found["value"]
 
     return read
@@ -90,66 +118,75 @@ def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _inputs: Any,
     found[name] = output
 
 
-def batches(setting: Setting, variant: Variant) -> Iterator[dict[str, Tensor]]:
+def batches(setting: Setting, variant: Variant, steps: int) -> Iterator[Batch]:
     """Batches as the variant makes them."""
-    lengths = setting.tokens.lengths()
-    stream = BatchStream(lengths if variant.sorted else np.zeros_like(lengths), setting.batch, seed=0)
-    for step in range(1_000_000):
-        batch = collate(setting.tokens, stream.rows(step), setting.pad_id)
-        short = LENGTH - batch["input_ids"].shape[1]
-        if not variant.dynamic and short:
-            padding = {"input_ids": setting.pad_id, "attention_mask": 0, "token_type_ids": 0}
-            batch = {name: nn.functional.pad(part, (0, short), value=padding[name]) for name, part in batch.items()}
-        yield batch
+    tokens, size = setting.tokens, setting.batch
+    stream = BatchStream(tokens.offsets, size, seed=0)
+    random = np.random.default_rng(0).permutation(len(tokens))
+    for step in range(steps):
+        rows = stream.rows(step) if variant.sorted else random[step * size : (step + 1) * size]
+        multiple = MULTIPLE if variant.graphs else 1 if variant.dynamic else LENGTH
+        yield make_batch(tokens, rows, setting.pad_id, size=size, multiple=multiple)
 
 
-def run_variant(setting: Setting, variant: Variant, device: Device, steps: int) -> float:
-    """Real tokens per second of a variant."""
+def step_of(setting: Setting, variant: Variant, device: Device) -> Callable[[Batch], tuple[Tensor, Tensor]]:
+    """A step of the variant, with new models."""
     teacher, student = models(setting, variant.attention)
-    dtype = torch.bfloat16 if variant.bf16 else torch.float32
-    teacher.to(device.kind, dtype).eval()
+    teacher.to(device.kind, torch.bfloat16 if variant.teacher_bf16 else torch.float32).eval()
     student.to(device.kind).train()
     read = QkvReader if variant.stops else read_all_layers
     read_teacher, read_student = read(teacher, setting.teacher_layer), read(student, setting.shape.layers)
-    optimizer = make_optimizer(student, 0.01)
+    optimizer = make_optimizer(student, 0.01, recordable=variant.graphs)
     set_rate(optimizer, 1e-4)
-    seen, start = 0, 0.0
-    for step, batch in zip(range(steps + 2), batches(setting, variant), strict=False):
-        if step == 2:  # the first two steps allocate
-            synchronize(device)
-            seen, start = 0, time.perf_counter()
-        ids, mask = batch["input_ids"].to(device.kind), batch["attention_mask"].to(device.kind)
-        with torch.no_grad():
-            theirs = read_teacher(ids, mask)
-        with torch.autocast(device.kind.type, torch.bfloat16, enabled=variant.bf16):
-            ours = read_student(ids, mask)
-        relation_loss(theirs, ours, mask, setting.heads).backward()
-        nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+    objective = compiled_relation_loss() if variant.compiled else relation_loss
+
+    def step(batch: Batch) -> tuple[Tensor, Tensor]:
+        with torch.autocast(device.kind.type, torch.bfloat16, enabled=variant.autocast):
+            with torch.no_grad():
+                theirs = read_teacher(**batch.inputs)
+            ours = read_student(**batch.inputs)
+        loss = objective(theirs, ours, batch.inputs["attention_mask"], setting.heads, batch.weights)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        seen += int(batch["attention_mask"].sum())
-    synchronize(device)
+        return loss.detach(), norm
+
+    return RecordedSteps(step, CudaRecorder()) if variant.graphs else step
+
+
+def run_variant(setting: Setting, variant: Variant, device: Device, steps: int) -> float:
+    """Real tokens per second of a variant; batches are made and copied within the time."""
+    step = step_of(setting, variant, device)
+    if variant.graphs:  # all shapes are run and recorded before
+        for _ in range(WARM + 1):
+            for batch in batches(setting, variant, steps):
+                step(batch.to(device.kind))
+    for batch in batches(setting, variant, 2):  # the first two steps allocate
+        step(batch.to(device.kind))
+    device.synchronize()
+    seen, start = 0, time.perf_counter()
+    for batch in batches(setting, variant, steps):
+        step(batch.to(device.kind))
+        seen += int(batch.lengths.sum())
+    device.synchronize()
     return seen / (time.perf_counter() - start)
 
 
-def run_library(setting: Setting, device: Device, steps: int) -> float:
-    """Real tokens per second of `textbook.training.distill`, after its first window."""
+def run_library(setting: Setting, device: Device, steps: int, graphs: bool = False) -> tuple[float, float]:
+    """Of `textbook.training.distill`: real tokens per second, and the share of the time in which it waited for data."""
     teacher, student = models(setting, "sdpa")
-    speeds: list[float] = []
-    settings = Distill(
-        init="random",
-        teacher="task",
-        textbook="contextualized",
-        second=Second(epochs=1, lr=1e-4, warmup=0.06),
+    lines: list[dict[str, float]] = []
+    warm = 300 if graphs else LOG_EVERY  # in which all lengths are recorded
+    settings = Settings(
         relation_heads=setting.heads,
-        teacher_layer=setting.teacher_layer,
-        steps=(-(-steps // LOG_EVERY) + 1) * LOG_EVERY,
+        steps=warm + -(-steps // LOG_EVERY) * LOG_EVERY,
         batch=setting.batch,
         lr=1e-4,
         warmup=0.01,
         weight_decay=0.01,
-        max_length=LENGTH,
         seed=0,
+        cuda_graphs=graphs,
     )
     distill(
         teacher,
@@ -159,10 +196,12 @@ def run_library(setting: Setting, device: Device, steps: int) -> float:
         teacher_layer=setting.teacher_layer,
         student_layer=setting.shape.layers,
         pad_id=setting.pad_id,
-        device=device,
-        log=lambda _, figures: speeds.append(figures["tokens_per_second"]),
+        devices=[device],
+        log=lambda _, figures: lines.append(dict(figures)),
     )
-    return len(speeds[1:]) / sum(1 / speed for speed in speeds[1:])
+    measured = lines[warm // LOG_EVERY :]
+    speed = len(measured) / sum(1 / line["tokens_per_second"] for line in measured)
+    return speed, max(line["waiting"] for line in measured)
 
 
 def models(setting: Setting, attention: str) -> tuple[nn.Module, nn.Module]:
@@ -174,31 +213,42 @@ def models(setting: Setting, attention: str) -> tuple[nn.Module, nn.Module]:
     return teacher, student
 
 
-def synchronize(device: Device) -> None:
-    """Wait for the device."""
-    if device.kind.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def peak_flops(device: Device) -> float:
-    """Operations per second of a large matrix product in the best precision of the device."""
-    size = 8192 if device.kind.type == "cuda" else 2048
-    a = torch.randn(size, size, device=device.kind, dtype=device.dtype)
-    best = float("inf")
-    for _ in range(8):
-        synchronize(device)
+def tokenizing(tokenizer: PreTrainedTokenizerBase, sentences: list[str]) -> dict[str, int]:
+    """Sentences per second of the tokenizer as it is called usually, and of `tokenize`."""
+    speeds = {}
+    for name, work in (
+        ("tokenizer(...)", lambda: tokenizer(sentences, truncation=True, max_length=LENGTH)),
+        ("textbook.training.tokens", lambda: tokenize(tokenizer, sentences, None, LENGTH)),
+    ):
         start = time.perf_counter()
-        a @ a
-        synchronize(device)
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best
+        work()
+        speeds[name] = round(len(sentences) / (time.perf_counter() - start))
+    return speeds
 
 
-def make_setting(book: Path, teacher: Path, device: Device) -> Setting:
+def write_profile(setting: Setting, variant: Variant, device: Device, path: Path) -> None:
+    """Where the time of some steps goes, by kernel or operation."""
+    step = step_of(setting, variant, device)
+    some = [batch.to(device.kind) for batch in batches(setting, variant, 10)]
+    for batch in some * (WARM + 1):
+        step(batch)
+    device.synchronize()
+    on_gpu = device.kind.type == "cuda"
+    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]) as found:
+        for batch in some:
+            step(batch)
+        device.synchronize()
+    order = "self_cuda_time_total" if on_gpu else "self_cpu_time_total"
+    table = found.key_averages().table(sort_by=order, row_limit=25, max_name_column_width=70)
+    with write_aside(path) as aside:
+        aside.write_text(f"{variant.name}\n{table}\n")
+    print(table)
+
+
+def make_setting(teacher: Path, tokens: Tokens, device: Device) -> Setting:
     """The paper's setting on a GPU, the quickstart's elsewhere; the texts are those of the textbook in both."""
-    tokens = tokenize(load_tokenizer(teacher), read_book(book)[0][:SENTENCES], None, LENGTH)
     config = load_config(teacher)
-    small = Student(layers=3, hidden=192, heads=12, intermediate=768)
+    small = Shape(layers=3, hidden=192, heads=12, intermediate=768)
     found = Setting(config, config.num_hidden_layers, small, 24, 64, config.pad_token_id, tokens)
     if device.kind.type == "cuda":
         large = RobertaConfig(vocab_size=50265, max_position_embeddings=514, pad_token_id=1, type_vocab_size=1)
@@ -206,7 +256,7 @@ def make_setting(book: Path, teacher: Path, device: Device) -> Setting:
             {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
         )
         layer = resolve_layer("auto", 24, "roberta")
-        paper = Student(layers=6, hidden=384, heads=12, intermediate=1536)
+        paper = Shape(layers=6, hidden=384, heads=12, intermediate=1536)
         found = Setting(large, layer, paper, 64, 256, 1, tokens)
     return found
 
@@ -218,39 +268,42 @@ def main() -> None:
     parser.add_argument("book", type=Path, nargs="?", default=default)
     parser.add_argument("--teacher", type=Path, default=Path("data/models/rotten_tomatoes/teacher"))
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--profile", action="store_true")
     chosen = parser.parse_args()
     device = best_device()
-    setting = make_setting(chosen.book, chosen.teacher, device)
-    peak = peak_flops(device)
-    student = make_student(setting.shape, setting.teacher, seed=0).config
-    lengths = setting.tokens.lengths()
-    useful = float(
-        np.mean(
-            [
-                distillation_flops(setting.teacher, setting.teacher_layer, student, setting.shape.layers, int(length))
-                for length in lengths[:5000]
-            ]
-        )
-        / lengths[:5000].mean()
-    )
-    speeds = {}
-    for variant in (PLAIN, DYNAMIC, SORTED, STOPS, *([BF16] if device.bf16 else [])):
-        speeds[variant.name] = run_variant(setting, variant, device, chosen.steps)
-    speeds["the library's loop"] = run_library(setting, device, chosen.steps)
-    plain, ours = speeds[PLAIN.name], speeds["the library's loop"]
     on_gpu = device.kind.type == "cuda"
+    tokenizer = load_tokenizer(chosen.teacher)
+    sentences = pq.read_table(chosen.book, columns=["sentence"])["sentence"].to_pylist()[:SENTENCES]
+    setting = make_setting(chosen.teacher, tokenize(tokenizer, sentences, None, LENGTH), device)
+    peak = peak_flops(device) if on_gpu else measured_flops(device, 2048)
+    student = make_student(setting.shape, setting.teacher, seed=0).config
+    layers = setting.teacher_layer, setting.shape.layers
+    lengths = setting.tokens.lengths()
+    useful = distillation_flops(setting.teacher, layers[0], student, layers[1], lengths).sum() / lengths.sum()
+    variants = ladder(device)
+    speeds = {variant.name: run_variant(setting, variant, device, chosen.steps) for variant in variants}
+    speeds[LIBRARY], waiting = run_library(setting, device, chosen.steps)
+    if on_gpu:
+        speeds[RECORDED], waiting = run_library(setting, device, chosen.steps, graphs=True)
+    plain, ours = speeds[variants[0].name], max(speeds[LIBRARY], speeds.get(RECORDED, 0.0))
     figures = {
         "device": torch.cuda.get_device_name() if on_gpu else f"{torch.get_num_threads()} cores, {device}",
         "real_tokens_per_second": round(ours),
         "speedup_vs_plain": round(ours / plain, 2),
         "share_of_peak": round(ours * useful / peak, 4),
         "peak_tflops": round(peak / 1e12, 3),
+        "waiting_for_data": round(waiting, 5),
+        "sentences_tokenized_per_second": tokenizing(tokenizer, sentences[:TOKENIZED]),
         "ladder": {name: round(speed) for name, speed in speeds.items()},
     }
-    write_json(RESULTS / ("distill-gpu.json" if on_gpu else "distill-cpu.json"), figures)
+    name = "distill-gpu" if on_gpu else "distill-cpu"
+    write_json(RESULTS / f"{name}.json", figures)
     print(f"{'loop':60} {'tokens/s':>9} {'vs plain':>8} {'of peak':>8}")
-    for name, speed in speeds.items():
-        print(f"{name:60} {speed:9,.0f} {speed / plain:7.1f}x {speed * useful / peak:8.1%}")
+    for loop, speed in speeds.items():
+        print(f"{loop:60} {speed:9,.0f} {speed / plain:7.1f}x {speed * useful / peak:8.1%}")
+    print(f"waiting for data: {waiting:.2%} of the time at the most")
+    if chosen.profile:
+        write_profile(setting, variants[-1], device, RESULTS / f"{name}-profile.txt")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pipelines.stage import MODELS, run
 from textbook.files import write_aside, write_json
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import load_config, load_tokenizer
-from textbook.models.student import make_student
+from textbook.models.student import Shape, make_student
 from textbook.params import Params
 from textbook.tasks.prepare import TRAIN
 from textbook.training.device import best_device
@@ -52,7 +52,8 @@ def adapt_from(params: Params, task: str, distilled: Path | None, target: Path) 
             with tempfile.TemporaryDirectory() as name:
                 encoder = distilled or Path(name)
                 if not distilled:
-                    make_student(params.student, load_config(teacher), seed).save_pretrained(encoder)
+                    shape = Shape(**params.student.model_dump())
+                    make_student(shape, load_config(teacher), seed).save_pretrained(encoder)
                 model = load_classifier(encoder, about.outputs, seed, regression=about.regression)
             figures = finetune(
                 model,

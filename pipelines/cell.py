@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -14,6 +13,7 @@ from ruamel.yaml import YAML
 from pipelines.adapt import adapt_from
 from pipelines.distill import teach, teacher_folder
 from pipelines.stage import DATA, INIT, MODELS, TASKS, textbook_files
+from textbook.evaluation.metrics import summarize
 from textbook.evaluation.relation_loss import mean_relation_loss
 from textbook.files import digest, read_json, sha256, write_json
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer, resolve_layer
@@ -64,7 +64,7 @@ class Cell:
         return {
             "cell": asdict(self),
             "params": mine.model_dump(include={"student", "distill", "adapt"}),
-            "labels": params.task(self.task).labels,
+            "task": params.task(self.task).model_dump(),
             "artefacts": {path: hashes[path] for path in self.artefacts(params)},
             "code": {path: _hash(Path(path)) for path in _code()},
         }
@@ -107,15 +107,15 @@ def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> 
             teach(mine, cell.task, folder / "distilled", live)
         if not (folder / "student").is_dir():
             adapt_from(mine, cell.task, folder / "distilled", folder / "student")
-        adapted = read_json(folder / "student" / "result.json")
-        scores = [100 * score for score in adapted["accuracy"]]
+        scores = summarize(read_json(folder / "student" / "result.json")["runs"])
         figures = {
             **asdict(cell),
-            "metric": "accuracy",
-            "mean": round(mean(scores), 2),
-            "std": round(stdev(scores), 2) if len(scores) > 1 else 0.0,
+            "metric": params.task(cell.task).metrics[0],
+            "mean": scores["score"],
+            "std": scores["score_std"],
+            "scores": scores,
             "task_relation_loss": round(_task_relation_loss(mine, cell.task, folder / "distilled"), 4),
-            "seeds": len(scores),
+            "seeds": scores["seeds"],
             "steps": mine.distill.steps,
             "batch": mine.distill.batch,
             "device": str(best_device()),

@@ -23,9 +23,7 @@ def finished_record(params: Params, cell: Cell, folder: Path) -> Record:
     history = folder / "distilled" / "history.jsonl"
     figures = read_json(folder / "result.json")
     metrics = {
-        "student/score": figures["mean"],
-        "student/score_std": figures["std"],
-        "student/seeds": figures["seeds"],
+        **{f"student/{name}": value for name, value in figures["scores"].items()},
         "task_relation_loss": figures["task_relation_loss"],
         **costs(
             figures["seconds"],

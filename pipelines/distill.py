@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import fields
 from math import ceil
 from pathlib import Path
 
@@ -11,15 +12,19 @@ from transformers import PreTrainedModel
 from pipelines.record import live_run
 from pipelines.stage import ASSETS, CACHE, INIT, MODELS, run, textbook_files
 from textbook.assets import locate
-from textbook.files import digest, hash_folder, sha256, write_aside
+from textbook.files import digest, hash_code, hash_folder, sha256, write_aside
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer, resolve_layer
 from textbook.params import Distill, Params
-from textbook.textbooks.book import read_book
-from textbook.training.device import best_device
+from textbook.training import token_file
+from textbook.training import tokens as token_arrays
+from textbook.training.device import best_devices
+from textbook.training.distill import Settings
 from textbook.training.distill import distill as train
 from textbook.training.log import Log, log_to_file, shifted
-from textbook.training.tokens import Tokens, open_tokens, save_tokens, tokenize
+from textbook.training.token_file import tokenize_book
+from textbook.training.tokens import Tokens, open_tokens
 
+CODE = hash_code(token_file, token_arrays)  # a token file is made again when the code is another
 Live = Callable[[Params, str, Path], AbstractContextManager[Log]]  # as `live_run`
 
 
@@ -50,9 +55,12 @@ def teach(params: Params, task: str, target: Path, live: Live) -> None:
             tokens = tokens_of(book, teacher, settings.max_length)
             stage = settings if number == 1 else _second_stage(settings, len(tokens))
             log_on = shifted(log_to_file(work / "history.jsonl", then=log), done)
-            teach_on(tokens, teacher, student, stage, log_on, work / f"checkpoints-{number}")
+            teach_on(tokens, teacher, student, stage, log_on, work / f"checkpoints-{number}", work / "snapshots")
             done += stage.steps
     with write_aside(target) as aside:
+        for name in (path.name for path in (work / "snapshots").glob("*")):
+            shutil.copytree(work / "snapshots" / name, aside / "snapshots" / name)
+            load_tokenizer(teacher).save_pretrained(aside / "snapshots" / name)
         student.save_pretrained(aside)
         load_tokenizer(teacher).save_pretrained(aside)
         for name in ("history.jsonl", "run.json"):
@@ -66,29 +74,35 @@ def teacher_folder(params: Params, task: str) -> Path:
 
 
 def teach_on(
-    tokens: Tokens, teacher: Path, student: PreTrainedModel, settings: Distill, log: Log, checkpoints: Path
+    tokens: Tokens,
+    teacher: Path,
+    student: PreTrainedModel,
+    settings: Distill,
+    log: Log,
+    checkpoints: Path,
+    snapshots: Path | None = None,
 ) -> None:
     """Train the student in place on one textbook."""
-    config, device = load_config(teacher), best_device()
+    config, devices = load_config(teacher), best_devices()
     train(
-        load_encoder(teacher, device.dtype),
+        load_encoder(teacher, devices[0].dtype),
         student,
         tokens,
-        settings,
+        Settings(**settings.model_dump(include={field.name for field in fields(Settings)})),
         teacher_layer=resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type),
         student_layer=student.config.num_hidden_layers,
         pad_id=load_tokenizer(teacher).pad_token_id,
-        device=device,
+        devices=devices,
         log=log,
         checkpoints=checkpoints,
+        snapshots=snapshots,
     )
 
 
 def tokens_of(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
     """The tokenised textbook, from the cache if it was tokenised before."""
-    folder = CACHE / "tokens" / digest(sha256(book), sha256(tokenizer_folder / "tokenizer.json"), max_length)
-    if not folder.is_dir():
-        save_tokens(tokenize(load_tokenizer(tokenizer_folder), *read_book(book), max_length), folder)
+    folder = CACHE / "tokens" / digest(sha256(book), sha256(tokenizer_folder / "tokenizer.json"), max_length, CODE)
+    tokenize_book(book, tokenizer_folder, max_length, folder)
     return open_tokens(folder)
 
 
@@ -96,7 +110,7 @@ def _second_stage(settings: Distill, texts: int) -> Distill:
     """The settings of the second stage on a textbook of so many texts."""
     second = settings.second
     steps = ceil(second.epochs * texts / settings.batch)
-    return settings.model_copy(update={"steps": steps, "lr": second.lr, "warmup": second.warmup})
+    return settings.model_copy(update={"steps": steps, "lr": second.lr, "warmup": second.warmup, "snapshots": []})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from textbook.assets import locate
 from textbook.corpus.shards import corpus_hash, corpus_size
 from textbook.files import digest, hash_folder, write_aside, write_json
 from textbook.models.encoder import check_relation_heads, load_config, load_tokenizer
-from textbook.models.student import make_student
+from textbook.models.student import Shape, make_student
 from textbook.params import Params
 from textbook.tasks.prepare import evaluation_sentences
 from textbook.textbooks.book import write_book
@@ -28,7 +28,7 @@ def init(params: Params, kind: str) -> None:
     teacher = locate(ASSETS / params.teacher.asset)
     config = load_config(teacher)
     check_relation_heads(config.hidden_size, params.distill.relation_heads, "teacher")
-    student = make_student(params.student, config, params.distill.seed)
+    student = make_student(Shape(**params.student.model_dump()), config, params.distill.seed)
     with write_aside(INIT / kind) as aside:
         aside.mkdir()
         if kind == "general":

@@ -1,4 +1,4 @@
-"""A prepared task as what models learn from."""
+"""A prepared task as what models learn from and are measured on."""
 
 from functools import partial
 
@@ -7,19 +7,15 @@ from transformers import PreTrainedTokenizerBase
 from pipelines.stage import TASKS
 from textbook.evaluation.metrics import measure
 from textbook.params import Task
-from textbook.tasks.prepare import read_split, texts, validation_splits
+from textbook.tasks.prepare import validation_splits
+from textbook.training import labelled
 from textbook.training.device import Device
 from textbook.training.finetune import Labelled, Measure
-from textbook.training.tokens import tokenize
 
 
 def read_labelled(task: str, split: str, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Labelled:
     """A split of a prepared task, tokenised."""
-    rows = read_split(TASKS / task, split)
-    labels = rows["label"].to_numpy()
-    if labels.dtype.kind == "f":
-        labels = labels.astype("float32")  # as the models compute
-    return Labelled(tokenize(tokenizer, *texts(rows), max_length), labels)
+    return labelled.read_labelled(TASKS / task, split, tokenizer, max_length)
 
 
 def measure_of(

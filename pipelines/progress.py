@@ -3,10 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ray.tune import Callback
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
@@ -112,34 +110,3 @@ class Progress:
 
 def _cells(line: Line) -> Sequence[str]:
     return str(line.step or ""), "" if line.loss is None else f"{line.loss:.3f}", line.score
-
-
-class Watch(Callback):
-    """Tells the table what happens to the trials of Ray Tune, whose keys are the names of their folders."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune saves its callbacks; the table stays with the driver
-
-    def on_trial_start(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-        """A worker begins with a cell."""
-        self.progress.started(_key(trial))
-
-    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:
-        """A worker reports."""
-        if "loss" in result:
-            self.progress.step(_key(trial), result["step"], result["loss"])
-        elif "result" in result:
-            self.progress.done(_key(trial), result["result"])
-        elif "failure" in result:
-            self.progress.failed(_key(trial), result["failure"])
-
-    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-        """A cell is given up."""
-        self.progress.failed(_key(trial), "its worker was lost too often")
-
-
-def _key(trial: Any) -> str:
-    return Path(trial.config["cell"]["folder"]).name

@@ -86,7 +86,7 @@ def finished_record(params: Params, task: str) -> Record:
         history,
     )
     found = read_json(figures)
-    metrics = {f"{name}/{figure}": value for name in MODEL_NAMES for figure, value in found[name].items()}
+    metrics = {f"{name}/{figure}": value for name in MODEL_NAMES for figure, value in flatten(found[name]).items()}
     lines = read_history(history)
     seconds = training_seconds(lines) + sum(
         training_seconds(read_history(path)) for path in adaptation_curves("student", student).values()

@@ -13,12 +13,12 @@ from pipelines.labelled import measure_of, read_labelled
 from pipelines.record import finished_record
 from pipelines.stage import MODELS, REGISTRY, TASKS, run
 from textbook.errors import UserError
-from textbook.evaluation.cost import cpu_milliseconds
+from textbook.evaluation.cost import milliseconds, on_cpu
 from textbook.files import read_json, write_json
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.params import Params
-from textbook.tasks.prepare import read_split
+from textbook.tasks.prepare import TRAIN, VALIDATION, read_split
 from textbook.training.device import best_device
 from textbook.training.tokens import collate
 from tracking.card import summary
@@ -36,7 +36,7 @@ def register(params: Params, task: str) -> None:
     begun_as = read_json(MODELS / task / "distilled" / "run.json")["cell"]
     record = finished_record(params, task)
     run_id = record_cell(client, experiment_id(client, params.tracking.experiment), record, begun_as=begun_as)
-    rows = len(read_split(TASKS / task, "train"))
+    rows = len(read_split(TASKS / task, TRAIN))
     version = register_model(client, task, run_id, {TRAINING_ROWS: str(rows)}, summary(record))
     alias = pass_gate(client, task, version, partial(_compare, params, task, rows), params.registry)
     write_json(REGISTRY / f"{task}.json", {"model": task, "version": version, "alias": alias, "run_id": run_id})
@@ -61,11 +61,11 @@ def _compare(
         tokenizer = load_tokenizer(folder)
         measure = measure_of(task, params.task(task), tokenizer, params.adapt.max_length, best_device())
         scores.append(100 * next(iter(measure(model).values())))
-        tokens = read_labelled(task, "validation", tokenizer, params.adapt.max_length).tokens
+        tokens = read_labelled(task, VALIDATION, tokenizer, params.adapt.max_length).tokens
         rows = np.arange(min(params.evaluate.latency_sentences, len(tokens)))
         batches.append([collate(tokens, rows[n : n + 1], tokenizer.pad_token_id) for n in rows])
     times = [
-        [cpu_milliseconds({"gate": model}, inputs)["gate"] for model, inputs in zip(models, batches, strict=True)]
+        [milliseconds({"gate": on_cpu(model)}, inputs)["gate"] for model, inputs in zip(models, batches, strict=True)]
         for _ in range(ROUNDS)
     ]
     fastest = [min(turns) for turns in zip(*times, strict=True)]

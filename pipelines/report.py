@@ -1,11 +1,13 @@
 """`make report`: what was found, as one HTML page."""
 
+from pipelines.progress import DONE
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
 from textbook.files import read_csv, read_json
 from textbook.params import Params
 from textbook.reporting.curves import curve
+from textbook.reporting.grid import Grid, grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import LABELS, columns, comparison
+from textbook.reporting.table import LABELS, columns, comparison, costs
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
 
@@ -13,9 +15,9 @@ EXAMPLES = 8
 
 
 def report(params: Params) -> None:
-    """Write `reports/report.html` from what the stages made; the analysis is in it if it was made."""
+    """Write `reports/report.html` from what the stages made; the grid and the analysis are in it if they were made."""
     sections = [_section(params, task, read_json(EVALUATION / f"{task}.json")) for task in params.tasks]
-    write_page(sections, _analysis(), REPORTS / "report.html")
+    write_page(sections, _grids(), _analysis(), REPORTS / "report.html")
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
@@ -33,6 +35,7 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
         task=task,
         columns=columns(metric),
         rows=comparison(figures),
+        costs=costs(figures),
         gain=figures["student"]["score"] - figures["scratch"]["score"],
         textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
         kind=kind,
@@ -45,6 +48,15 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
         },
         registered=read_json(REGISTRY / f"{task}.json"),
     )
+
+
+def _grids() -> list[Grid]:
+    """The grid of the last sweep, if there was one."""
+    if not (REPORTS / "sweep.csv").is_file():
+        return []
+    header, *rows = read_csv(REPORTS / "sweep.csv")
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    return grids([row for row in found if row["state"] == DONE])
 
 
 def _analysis() -> AnalysisSection | None:

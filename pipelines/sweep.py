@@ -16,10 +16,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
+
 from pipelines.cell import Cell, cell_folder, run_cell
 from pipelines.cell_record import begun_record, finished_record
-from pipelines.progress import Progress, Watch
+from pipelines.progress import DONE, FAILED, STOPPED, Progress
 from pipelines.stage import CACHE, REPORTS, run
+from pipelines.watch import STOPPED_FILE, Watch
 from textbook.errors import UserError
 from textbook.files import digest, read_json, write_csv
 from textbook.parallel import start_ray
@@ -41,24 +44,30 @@ def sweep(_params: Params, *words: str) -> None:
     names = [folder.name for folder in folders.values()]
     title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
     recorded = start_sweep(client, params.tracking.experiment, title, digest(*names), {})
-    todo = {cell: folder for cell, folder in folders.items() if not _is_done(folder)}
+    todo = {c: f for c, f in folders.items() if not (_is_done(f) or (f / STOPPED_FILE).is_file())}
     print(f"{len(cells)} cells, {len(cells) - len(todo)} of them done before", flush=True)
     if todo:
         with serving() as uri:
             _run_all(params, todo, recorded, uri)
-    rows = []
-    for cell, folder in folders.items():
-        if _is_done(folder):
-            record = finished_record(params, cell, folder)
-            run_id = record_cell(client, recorded.experiment, record, parent=recorded.run_id)
-            rows.append({**read_json(folder / "result.json"), "run_id": run_id})
+    rows = [_row(params, cell, folder, client, recorded) for cell, folder in folders.items()]
+    columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
     table = REPORTS / "sweep.csv"
-    if rows:
-        write_csv(table, rows)
-        print(f"{table}: {len(rows)} of {len(cells)} cells")
-    end_sweep(client, recorded, table, complete=len(rows) == len(cells))
-    if len(rows) < len(cells):
-        raise UserError(f"{len(cells) - len(rows)} cells are not done; `make sweep` goes on with them")
+    write_csv(table, [{name: row.get(name) for name in columns} for row in rows])
+    states = [row["state"] for row in rows]
+    print(f"{table}: " + ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
+    end_sweep(client, recorded, table, complete=FAILED not in states)
+    if FAILED in states:
+        raise UserError(f"{states.count(FAILED)} cells failed; `make sweep` tries them again")
+
+
+def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, recorded: Sweep) -> dict[str, Any]:
+    """What the table says of a cell; if it is done, MLflow has its run."""
+    if _is_done(folder):
+        record = finished_record(params, cell, folder)
+        run_id = record_cell(client, recorded.experiment, record, parent=recorded.run_id)
+        figures = {name: value for name, value in read_json(folder / "result.json").items() if name != "scores"}
+        return {**figures, "state": DONE, "run_id": run_id}
+    return {**asdict(cell), "state": STOPPED if (folder / STOPPED_FILE).is_file() else FAILED}
 
 
 def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:

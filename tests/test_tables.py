@@ -329,3 +329,18 @@ def test_a_glob_chooses_among_the_tables_of_a_folder(pattern: str, chosen: list[
 def test_a_glob_without_a_match_is_refused_with_a_table_that_is_there() -> None:
     with pytest.raises(UserError, match=r"^/data: none of its 1 tables matches 'b/\*'; the first is a/1\.txt$"):
         choose_tables(["/data/a/1.txt"], "b/*", "/data")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_text_that_looks_like_a_number_stays_as_it_is_written(tmp_path: Path, name: str) -> None:
+    mark = "," if name.endswith("csv") else "\t"
+    lines = ["text", "label"], ["007", "1"], ["1e3", "2"], ["true", "3"], ["", "4"], ["NA", "5"]
+    (tmp_path / name).write_text("".join(f"{mark.join(line)}\n" for line in lines))
+    rows = read_table(tmp_path / name, ["text", "label"], {}, texts=["text"])
+    assert rows["text"].to_pylist() == ["007", "1e3", "true", "", "NA"]
+    assert rows["label"].to_pylist() == [1, 2, 3, 4, 5]
+
+
+def test_text_by_which_rows_are_chosen_is_still_a_number(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text\n7\n8\n")
+    assert read_table(tmp_path / "a.csv", ["text"], {"text": 7}, texts=["text"])["text"].to_pylist() == [7]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from textbook.errors import UserError
 from textbook.textbooks.book import SCHEMA as BOOK
-from textbook.validation import SHOWN_ROWS, check_shards, read_suite, validate
+from textbook.validation import SHOWN_ROWS, check_figures, check_shards, judge, read_suite, validate
 
 EXPECTATIONS = Path(__file__).parents[1] / "pipelines" / "expectations"
 
@@ -280,10 +280,13 @@ def test_a_file_that_is_no_suite_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "hint"),
     [
-        ("{type: expect_miracles, kwargs: {column: a}}", "^expectation expect_miracles: expect_miracles not found$"),
+        (
+            "{type: expect_miracles, kwargs: {column: a}}",
+            r"s\.yaml: expectation expect_miracles: expect_miracles not found$",
+        ),
         (
             "{type: expect_column_values_to_be_unique, kwargs: {colum: a}}",
-            "^expectation expect_column_values_to_be_unique: .* colum extra fields not permitted",
+            r"s\.yaml: expectation expect_column_values_to_be_unique: .* colum extra fields not permitted",
         ),
     ],
 )
@@ -292,3 +295,50 @@ def test_a_misspelt_expectation_is_refused_in_one_line(door: Door, rule: str, hi
     with pytest.raises(UserError, match=hint) as error:
         door.check([write_shard(door.folder / "a.parquet", {"a": [1]})], suite, {})
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("- {type: expect_x", "expected ',' or '}'"),
+        ("- {{ nothing }}", "'nothing' is undefined"),
+        ("{% if %}", "Expect"),
+    ],
+)
+def test_a_suite_that_cannot_be_read_is_named_in_one_line(tmp_path: Path, text: str, hint: str) -> None:
+    (tmp_path / "suite.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"suite\.yaml: .*{hint}") as error:
+        read_suite(tmp_path / "suite.yaml", {})
+    assert "\n" not in str(error.value)
+
+
+FIGURES = {"sentences": 90, "bytes": 4_000, "overlap_with_task": 40.0, "overlap_of_random_sample": 40.0}
+
+
+@pytest.mark.parametrize("budget", [None, {"unit": "sentences", "size": 90}, {"unit": "bytes", "size": 4_000}])
+def test_figures_within_their_bounds_pass(door: Door, budget: dict[str, Any] | None) -> None:
+    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"ranked": True, "budget": budget})
+    judge(check_figures("book.json", FIGURES, suite), door.page, "Book")
+    assert "0 failed" in door.read()
+
+
+@pytest.mark.parametrize(
+    ("budget", "changes", "shown"),
+    [
+        ({"unit": "sentences", "size": 89}, {}, "row 0: {'sentences': 90}"),
+        ({"unit": "bytes", "size": 3_999}, {}, "row 0: {'bytes': 4000}"),
+        (
+            None,
+            {"overlap_with_task": 39.9},
+            "row 0: {'overlap_with_task': 39.9, 'overlap_of_random_sample': 40.0}",
+        ),
+    ],
+)
+def test_a_textbook_that_is_too_large_or_far_from_its_task_is_refused(
+    door: Door, budget: dict[str, Any] | None, changes: dict[str, float], shown: str
+) -> None:
+    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"ranked": True, "budget": budget})
+    with pytest.raises(UserError, match=r"^Book, book\.json: fails expect_column_") as error:
+        judge(check_figures("book.json", {**FIGURES, **changes}, suite), door.page, "Book")
+    assert shown in str(error.value)
+    assert shown in door.read()

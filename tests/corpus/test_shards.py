@@ -1,5 +1,6 @@
 """The corpus: shards without duplicates, with stable ids."""
 
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +15,7 @@ from textbook.corpus.shards import (
     SCHEMA,
     corpus_hash,
     corpus_size,
-    read_sentences,
+    read_shards,
     shard_paths,
     take_sentences,
     write_corpus,
@@ -71,7 +72,7 @@ def test_rows_are_read_back_by_id_in_any_order(
     with TemporaryDirectory() as name:
         folder = Path(name) / "corpus"
         size = make_corpus(folder, sources, shard_rows)["kept"]
-        everything = [text for batch in read_sentences(folder, batch_size) for text in batch]
+        everything = list(chain.from_iterable(read_shards(folder, batch_size)))
         ids = data.draw(st.lists(st.integers(0, size - 1)))
         taken = take_sentences(folder, np.array(ids, np.int64))
     assert len(everything) == size
@@ -88,7 +89,7 @@ def test_the_source_of_a_sentence_is_the_one_it_came_from_first(tmp_path: Path) 
 def test_more_than_ten_shards_stay_in_the_order_of_their_ids(tmp_path: Path) -> None:
     sentences = [str(number) for number in range(12)]
     make_corpus(tmp_path / "corpus", {"web": sentences}, 1)
-    assert [text for batch in read_sentences(tmp_path / "corpus") for text in batch] == sentences
+    assert list(chain.from_iterable(read_shards(tmp_path / "corpus"))) == sentences
 
 
 def test_the_hash_is_that_of_the_input(tmp_path: Path) -> None:

@@ -14,12 +14,16 @@ ALL_STAGES = {
     "params",
     "path@reviews",
     "path@tiny",
+    "path@vectors",
     "sentences@forum",
     "corpus",
+    "masked_lm@filler",
     "index",
     "task@films",
     "contextualized@films",
     "general@films",
+    "augmented@films",
+    "two_stage@films",
     "init_random",
     "init_general",
     "teacher@films",
@@ -67,9 +71,11 @@ def test_the_analysis_has_a_row_for_every_textbook_that_was_made(finished):
     sizes, diversity, overlaps = (
         list(csv.DictReader((reports / f"{name}.csv").open(newline=""))) for name in ("table1", "table3", "figure3")
     )
-    assert [(row["corpus"], row["k"]) for row in sizes] == [("task", ""), ("contextualized", "5"), ("general", "")]
-    assert [row["cases"] for row in sizes][::2] == ["200", "200"]
-    assert [row["corpus"] for row in diversity] == ["task", "contextualized", "general"]
+    corpora = ["task", "augmented", "contextualized", "general"]
+    assert [(row["corpus"], row["k"]) for row in sizes] == [(name, "5" * (name == corpora[2])) for name in corpora]
+    cases = dict(zip(corpora, (int(row["cases"]) for row in sizes), strict=True))
+    assert cases["task"] == cases["general"] == 200 < cases["augmented"] <= 200 + 3 * 20
+    assert [row["corpus"] for row in diversity] == [*corpora, *corpora[1:]]
     assert {row["top_percent"] for row in overlaps if row["corpus"] == "contextualized"} == {
         "20",
         "40",
@@ -83,7 +89,7 @@ def test_the_analysis_has_a_row_for_every_textbook_that_was_made(finished):
 
 def test_every_door_left_a_report(finished):
     names = {path.name for path in (finished.folder / "reports" / "validation").iterdir()}
-    books = {f"textbook-films-{kind}.html" for kind in ("contextualized", "general")}
+    books = {f"textbook-films-{kind}.html" for kind in ("augmented", "contextualized", "general")}
     assert names == {"corpus.html", "task-films.html", *books}
 
 
@@ -149,6 +155,6 @@ def test_a_missing_column_is_one_line_and_leaves_nothing_behind(finished):
 def test_another_k_reruns_retrieval_and_what_follows_only(finished):
     assert finished.repro() <= {"params", "task@films"}  # what the two mistakes above left to do again
     finished.change(textbooks__contextualized__k=3)
-    after = {"analysis", "distill@films", "adapt@films", "evaluate@films", "register@films", "metrics"}
-    assert finished.repro() == {"params", "contextualized@films", *after}
+    after = {f"{stage}@films" for stage in ("two_stage", "distill", "adapt", "evaluate", "register")}
+    assert finished.repro() == {"params", "contextualized@films", *after, "analysis", "metrics"}
     assert finished.json("data/registry/films.json")["version"] == "2"

@@ -85,18 +85,49 @@ def make_project(folder: Path, teacher: Path) -> Project:
             shutil.copy(ROOT / name, folder / name)
     shutil.copytree(teacher, folder / "toy" / "teacher")
     write_data(folder / "toy" / "reviews.csv")
+    (folder / "toy" / "vectors.txt").write_text("great 1 0\nfine 0.9 0.1\n")
     found = Project(folder)
     task = {"asset": "reviews", "where": {"source": "films"}, "text": ["text"], "label": "label"}
     found.change(
         assets={
             "wheel": {},
-            "path": {"reviews": {"path": "toy/reviews.csv"}, "tiny": {"path": "toy/teacher"}},
+            "archive": {},
+            "path": {
+                "reviews": {"path": "toy/reviews.csv"},
+                "tiny": {"path": "toy/teacher"},
+                "vectors": {"path": "toy/vectors.txt"},
+            },
             "hub": {},
+            "masked_lm": {
+                "filler": {
+                    "encoder": "tiny",
+                    "sentences": 100,
+                    "steps": 5,
+                    "batch": 8,
+                    "lr": 1e-3,
+                    "warmup": 0.1,
+                    "weight_decay": 0.01,
+                    "max_length": 32,
+                    "seed": 0,
+                }
+            },
         },
         corpus__sources={"forum": {"asset": "reviews", "column": "text", "where": {"source": "forum"}}},
         tasks={"films": {**task, "labels": ["bad", "good"], "holdout": 40, "seed": 0}},
         textbooks__contextualized__k=5,
         textbooks__general__sentences=200,
+        textbooks__augmented={
+            "films": {
+                "masked_lm": "filler",
+                "vectors": "vectors",
+                "varied": 20,
+                "variants": 3,
+                "probability": 0.4,
+                "candidates": 5,
+                "batch": 16,
+                "seed": 0,
+            }
+        },
         teacher__asset="tiny",
         teacher__lr=3e-3,
         teacher__epochs=4,
@@ -110,7 +141,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
         sweep={
             "inits": ["random", "general"],
             "teachers": ["task", "general"],
-            "textbooks": ["general", "contextualized"],
+            "textbooks": ["general", "augmented", "contextualized", "contextualized+augmented"],
             "seeds": [0],
             "cpus": 1,
             "gpus": 0,

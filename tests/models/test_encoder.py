@@ -98,7 +98,7 @@ def test_an_unsupported_encoder_is_refused_with_the_list():
 
 
 def test_a_layer_that_is_not_there_is_refused():
-    with pytest.raises(UserError, match=r"teacher_layer = 4: must be from 1 to 3"):
+    with pytest.raises(UserError, match=r"the encoder has no layer 4: must be from 1 to 3"):
         QkvReader(BertModel(BertConfig(**SHAPE)), 4)
 
 

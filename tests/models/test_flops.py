@@ -4,7 +4,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModel, BertConfig
 
 from textbook.models.encoder import QkvReader
-from textbook.models.flops import distillation_flops, flops_to_qkv
+from textbook.models.flops import distillation_flops, encoder_flops, flops_to_qkv
 
 CONFIG = BertConfig(hidden_size=32, intermediate_size=80, num_hidden_layers=3, num_attention_heads=4, vocab_size=50)
 
@@ -18,6 +18,14 @@ def test_the_flops_are_those_that_pytorch_counts(layer):
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         reader(ids, torch.ones_like(ids))
     assert flops_to_qkv(CONFIG, layer, 24) == counter.get_total_flops()
+
+
+def test_the_flops_of_a_whole_encoder_are_those_that_pytorch_counts():
+    encoder = AutoModel.from_config(CONFIG, attn_implementation="eager").eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        encoder(torch.ones(1, 24, dtype=torch.long))
+    pooler = 2 * CONFIG.hidden_size**2
+    assert encoder_flops(CONFIG, 24) + pooler == counter.get_total_flops()
 
 
 def test_the_student_counts_three_times():

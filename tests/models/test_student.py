@@ -1,13 +1,12 @@
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import QkvReader, inputs_for, load_config, load_encoder
-from textbook.models.student import make_student
-from textbook.params import Student
+from textbook.models.student import Shape, make_student
 
-SHAPE = Student(layers=1, hidden=8, heads=2, intermediate=16)
+SHAPE = Shape(layers=1, hidden=8, heads=2, intermediate=16)
 
 
 def test_a_student_has_its_own_shape_and_the_teachers_vocabulary(tiny_teacher, tmp_path):
@@ -63,3 +62,15 @@ def test_a_model_gets_the_inputs_that_it_knows(family):
 def test_a_classifier_names_its_labels(tiny_teacher, tmp_path):
     load_classifier(tiny_teacher, ["bad", "good"], seed=0).save_pretrained(tmp_path)
     assert read_classifier(tmp_path).config.id2label == {0: "bad", 1: "good"}
+
+
+def test_the_number_of_a_regression_reaches_a_plain_pipeline_as_it_is(tiny_teacher, tmp_path):
+    model = load_classifier(tiny_teacher, ["stars"], seed=0, regression=True).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_teacher)
+    for part in (model, tokenizer):
+        part.save_pretrained(tmp_path)
+    (said,) = pipeline("text-classification", str(tmp_path), device="cpu")(["great film"])
+    with torch.no_grad():
+        number = model(**tokenizer("great film", return_tensors="pt")).logits.item()
+    assert said == {"label": "stars", "score": pytest.approx(number, rel=1e-5)}
+    assert not 0 <= number <= 1, "a probability would look alike"

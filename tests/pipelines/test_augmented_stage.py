@@ -1,7 +1,10 @@
 """The stage `augmented@t` from assets to a checked textbook, and what distillation makes of it."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,14 +17,15 @@ from pipelines.augmented import augmented
 from textbook.assets import fetch
 from textbook.errors import UserError
 from textbook.models.encoder import load_tokenizer
-from textbook.params import Params, PathAsset
+from textbook.params import Params, PathAsset, load_params
 from textbook.textbooks.book import PAIR_SCHEMA, SCHEMA, read_book
 from textbook.training.tokens import tokenize
 
 ROOT = Path(__file__).parents[2]
 BOOK = {
     "masked_lm": "lm",
-    "vectors": "glove",
+    "vectors": "vectors",
+    "varied": None,
     "variants": 4,
     "probability": 0.4,
     "candidates": 5,
@@ -37,7 +41,7 @@ def params(masked_lm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(ROOT / "pipelines" / "expectations", "pipelines/expectations")
     Path("glove.txt").write_text("catish 1 0\ndoglet 0.9 0.1\n")
     fetch(PathAsset(path=str(masked_lm)), Path("data/assets/lm"))
-    fetch(PathAsset(path="glove.txt"), Path("data/assets/glove"))
+    fetch(PathAsset(path="glove.txt"), Path("data/assets/vectors"))
     texts = make_meals(40, seed=0)
     tables = {
         "mood": {"sentence": texts, "label": [0, 1] * 20},
@@ -50,7 +54,10 @@ def params(masked_lm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         pq.write_table(pa.table(columns).slice(0, 5), folder / "validation.parquet")
     raw = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
     raw["textbooks"]["augmented"] = {"mood": BOOK, "match": BOOK}
-    return Params.model_validate(raw)
+    raw["tasks"] = dict.fromkeys(("mood", "match"), raw["tasks"]["rotten_tomatoes"])
+    raw["assets"]["path"] = {"lm": {"path": str(masked_lm)}, "vectors": {"path": "glove.txt"}}
+    YAML(typ="safe", pure=True).dump(raw, Path("params.yaml"))
+    return load_params()
 
 
 @pytest.mark.parametrize(("task", "schema"), [("mood", SCHEMA), ("match", PAIR_SCHEMA)])
@@ -76,3 +83,16 @@ def test_a_textbook_that_fails_its_door_does_not_appear(params: Params) -> None:
     with pytest.raises(UserError, match=r"^Augmented textbook of mood, augmented\.parquet: fails"):
         augmented(params, "mood")
     assert list(Path("data/textbooks/mood").iterdir()) == []
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_textbook(params: Params) -> None:
+    script, kills, chunks = Path(__file__).with_name("killed_augment.py"), 6, 35
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, script, "match", str(kills)], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert Path("data/textbooks/match/augmented.parquet").read_bytes() == Path("whole.parquet").read_bytes()
+    calls = len(Path("calls").read_text().splitlines())
+    assert 2 * chunks <= calls <= 2 * chunks + kills, "a chunk is looked up again only if it was in the making"
+    assert list(Path(".cache/augmented/match").iterdir()) == []

@@ -5,7 +5,7 @@ import pytest
 from pipelines.cell import Cell
 from pipelines.sweep import choose_cells
 from textbook.errors import UserError
-from textbook.params import Augmented, Params, load_params
+from textbook.params import Params, load_params
 
 ROOT = Path(__file__).parents[2]
 CELL = Cell("rotten_tomatoes", "random", "task", "contextualized", 0)
@@ -24,11 +24,7 @@ stages:
 
 @pytest.fixture
 def params() -> Params:
-    """The shipped parameters with an augmented textbook for the task."""
-    found = load_params(ROOT / "params.yaml")
-    book = Augmented(masked_lm="a", vectors="b", variants=1, probability=0.4, candidates=1, batch=1, seed=0)
-    books = found.textbooks.model_copy(update={"augmented": {"rotten_tomatoes": book}})
-    return found.model_copy(update={"textbooks": books})
+    return load_params(ROOT / "params.yaml")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from textbook.assets import fetch
-from textbook.corpus.shards import corpus_hash, corpus_size, read_sentences
+from textbook.corpus.shards import corpus_hash, corpus_size, read_shards
 from textbook.files import hash_folder
 from textbook.params import PathAsset
 
@@ -78,7 +79,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_the_corpus_has_each_sentence_once_in_input_order_and_leaves_no_work(whole: Project) -> None:
     corpus = whole.folder / "data" / "corpus"
-    sentences = [text for batch in read_sentences(corpus) for text in batch]
+    sentences = list(chain.from_iterable(read_shards(corpus)))
     expected = [f"Sentence {line} of the file {number} is here." for number in range(7) for line in range(LINES)]
     assert sentences == expected
     assert corpus_size(corpus) == len(expected)

@@ -1,6 +1,7 @@
 from textbook.reporting.curves import curve
+from textbook.reporting.grid import grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import columns, comparison
+from textbook.reporting.table import columns, comparison, costs
 
 FIGURES = {
     "teacher": {
@@ -10,6 +11,8 @@ FIGURES = {
         "parameters": 22.7e6,
         "bytes": 91e6,
         "ms_per_sentence": 8.0,
+        "gflops": {"16": 0.34, "64": 1.4},
+        "ms": {"1x16": 5.1, "32x64": 4.0},
     },
     "scratch": {
         "score": 76.1,
@@ -18,6 +21,8 @@ FIGURES = {
         "parameters": 7e6,
         "bytes": 29e6,
         "ms_per_sentence": 2.0,
+        "gflops": {"16": 0.05, "64": 0.21},
+        "ms": {"1x16": 1.1, "32x64": 0.55},
     },
     "student": {
         "score": 81.4,
@@ -26,8 +31,19 @@ FIGURES = {
         "parameters": 7e6,
         "bytes": 29e6,
         "ms_per_sentence": 1.6,
+        "gflops": {"16": 0.05, "64": 0.21},
+        "ms": {"1x16": 1.2, "32x64": 0.56},
     },
 }
+
+
+PLACE = {"task": "sst2", "init": "random", "teacher": "task", "metric": "accuracy", "std": "0.2"}
+GRIDS = grids(
+    [
+        {**PLACE, "textbook": book, "mean": mean, "run_id": f"run-of-{book}"}
+        for book, mean in (("general", "80.0"), ("contextualized", "82.5"))
+    ]
+)
 
 
 def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_seeds():
@@ -37,11 +53,19 @@ def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_se
     assert student[-1] == "5.0x"
 
 
+def test_the_costs_are_by_length_and_by_batch_and_length():
+    head, teacher, _, student = costs(FIGURES)
+    assert head[1:] == ("GFLOPs, 16 tokens", "GFLOPs, 64 tokens", "ms/sentence, 1 x 16", "ms/sentence, 32 x 64")
+    assert teacher == ("teacher", "0.34", "1.40", "5.10", "4.00")
+    assert student == ("distilled student", "0.05", "0.21", "1.20", "0.56")
+
+
 def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
     section = TaskSection(
         task="reviews",
         columns=columns("matthews"),
         rows=comparison(FIGURES),
+        costs=costs(FIGURES),
         gain=5.3,
         textbook={"sentences": 1234},
         kind="contextualized",
@@ -53,11 +77,12 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]},
         figures={"Relevance": curve({"a": [(1, 2)]}, "x", "y")},
     )
-    write_page([section], analysis, tmp_path / "report.html")
+    write_page([section], GRIDS, analysis, tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
     for expected in (
         "81.4 ± 0.3",
         "<th>Matthews</th>",
+        "<th>ms/sentence, 32 x 64</th>",
         "+5.3 points",
         "1,234",
         "<svg",
@@ -65,6 +90,9 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         "7,654,321",
         "<th>text bytes</th>",
         "&lt;script&gt;",
+        "<strong>82.5 ± 0.2</strong> <small>95.2</small>",
+        "accuracy: best is contextualized",
+        "run-of-general",
     ):
         assert expected in html
     assert "<script" not in html

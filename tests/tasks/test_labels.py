@@ -23,10 +23,15 @@ def task(**kind: Any) -> Task:
         (["bad", "good"], [1, 0, 1], [1, 0, 1]),
         (["bad", "good"], [1.0, 0.0, 1.0], [1, 0, 1]),
         (["no", "yes"], [True, False], [1, 0]),
+        (["true", "false"], [True, False], [0, 1]),  # what CSV readers make of these words
+        (["True", "False"], [True, False], [0, 1]),
         (["0", "1"], [1, 0, 1], [1, 0, 1]),
         (["1", "2", "3"], [1, 3, 2], [0, 2, 1]),  # names that are numbers are meant as names
         (["1", "2", "3"], ["1", "3", "2"], [0, 2, 1]),
         (["1", "0"], [1, 0, 1], [0, 1, 0]),
+        (["1", "-1"], [1, -1], [0, 1]),
+        (["0.5", "1"], [1, 0.5], [1, 0]),
+        (["nan", "inf"], ["inf", "nan"], [1, 0]),
         (["très bien", "N/A"], ["N/A", "très bien"], [1, 0]),
     ],
 )
@@ -52,6 +57,7 @@ def test_numbers_on_a_scale_stay_as_they_are() -> None:
         ({"labels": ["bad", "good"]}, 0.5, "label 0.5 is not one of bad, good or 0 to 1"),
         ({"labels": ["bad", "good"]}, float("nan"), "label nan is not one of bad, good or 0 to 1"),
         ({"labels": ["1", "2"]}, 0, "label 0 is not one of 1, 2"),
+        ({"labels": ["1", "-1"]}, 0, "label 0 is not one of 1, -1"),
         ({"scale": [0, 5]}, "high", "label 'high' is no number from 0 to 5"),
         ({"scale": [0, 5]}, None, "label None is no number from 0 to 5"),
         ({"scale": [0, 5]}, float("nan"), "label nan is no number from 0 to 5"),

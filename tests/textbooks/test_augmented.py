@@ -15,7 +15,7 @@ from conftest import MEALS, make_meals
 from textbook.errors import UserError
 from textbook.params import Augmented
 from textbook.textbooks import augmented as module
-from textbook.textbooks.augmented import Slot, eligible, find_slots, vary, write_augmented
+from textbook.textbooks.augmented import Slot, eligible, find_slots, keep_slots, vary, write_augmented
 from textbook.textbooks.book import PAIR_SCHEMA, SCHEMA
 from textbook.textbooks.candidates import MaskedLm, load_masked_lm
 from textbook.textbooks.leaks import LeakFilter
@@ -25,6 +25,7 @@ NOTHING = LeakFilter([], 4)
 SETTINGS = {
     "masked_lm": "lm",
     "vectors": "glove",
+    "varied": None,
     "variants": 6,
     "probability": 0.4,
     "candidates": 5,
@@ -233,6 +234,29 @@ def test_batches_and_chunks_change_nothing(book: Book, batch: int, chunk: int, m
     whole = book.write(first, second)
     monkeypatch.setattr(module, "CHUNK", chunk)
     assert book.write(first, second, batch=batch) == whole
+
+
+def test_some_are_varied_and_the_others_enter_as_they_are(book: Book) -> None:
+    sentences = make_meals(12, seed=6)
+    some, more = book.write(sentences, varied=3), book.write(sentences, varied=5)
+    assert set(sentences) <= {row["sentence"] for row in some}
+    assert book.write(sentences, varied=1000) == book.write(sentences)
+    assert 0 < sum(row["rank"] > 0 for row in some) <= 3 * 6
+    assert {row["sentence"] for row in some} < {row["sentence"] for row in more}, "fewer are the first of more"
+
+
+def test_what_was_found_before_is_not_looked_up_again(book: Book, tmp_path: Path) -> None:
+    calls: list[list[str]] = []
+
+    def find(sentences: Sequence[str]) -> list[list[Slot]]:
+        calls.append(list(sentences))
+        return find_slots(sentences, book.lm, book.vectors, k=5, batch=8)
+
+    kept = keep_slots(find, tmp_path / "kept")
+    first, second = make_meals(4, seed=7), make_meals(4, seed=8)
+    assert kept(first) == kept(first) == find_slots(first, book.lm, book.vectors, k=5, batch=8)
+    assert kept(second) != kept(first)
+    assert calls == [first, second]
 
 
 def test_the_seed_alone_decides(book: Book) -> None:

@@ -39,7 +39,7 @@ def test_sentences_stand_in_the_given_order_with_rank_score_and_source(corpus: P
         rank=np.array([1, 1, 2], np.int32),
         score=np.array([2.5, 1.5, 3.5], np.float32),
     )
-    assert counts == {"sentences": 3, "leaks": 0}
+    assert counts == {"sentences": 3, "bytes": len("four\nzero\nthree\n"), "leaks": 0}
     assert pq.read_schema(target).equals(SCHEMA)
     assert pq.read_table(target).to_pylist() == [
         {"sentence": "four", "rank": 1, "score": 2.5, "source": "book"},
@@ -60,7 +60,7 @@ def test_evaluation_sentences_are_left_out_with_their_rank_and_counted(corpus: P
     target = tmp_path / "book.parquet"
     rank, score = np.array([1, 2, 3], np.int32), np.array([3, 2, 1], np.float32)
     counts = write_book(corpus, np.array([1, 2, 3]), TWO, target, rank=rank, score=score)
-    assert counts == {"sentences": 2, "leaks": 1}
+    assert counts == {"sentences": 2, "bytes": len("one\nthree\n"), "leaks": 1}
     assert [(row["sentence"], row["rank"]) for row in pq.read_table(target).to_pylist()] == [("one", 1), ("three", 3)]
 
 

@@ -18,7 +18,7 @@ from transformers import (
 
 from conftest import ENDINGS, MEALS, make_meals
 from textbook.errors import UserError
-from textbook.textbooks.candidates import MaskedLm, Span, _logits, double, load_masked_lm, predict
+from textbook.textbooks.candidates import MaskedLm, Span, double, load_masked_lm, logits_at, predict
 
 CPU = torch.device("cpu")
 SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
@@ -142,7 +142,7 @@ def test_only_the_masked_places_are_computed_and_to_the_same_values(model_class:
     decoded: list[torch.Size] = []
     hook = model.get_output_embeddings().register_forward_hook(lambda *args: decoded.append(args[2].shape))
     with torch.no_grad():
-        found = _logits(model, {"input_ids": ids, "attention_mask": mask}, places)
+        found = logits_at(model, {"input_ids": ids, "attention_mask": mask}, torch.arange(len(ids)), places)
         hook.remove()
         whole = model(input_ids=ids, attention_mask=mask).logits
     torch.testing.assert_close(found, whole[torch.arange(3), places])

@@ -1,6 +1,9 @@
 """The contextualized corpus: the union of what all anchors retrieve, against brute force."""
 
 import re
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import make_sentences
 from textbook.params import Index as Settings
 from textbook.retrieval.engines import build_index, open_index
-from textbook.retrieval.hits import Index
+from textbook.retrieval.hits import Hits, Index
 from textbook.retrieval.rake import query
 from textbook.textbooks import contextualized
 from textbook.textbooks.contextualized import UNSEEN, Merged, retrieve
@@ -133,3 +137,42 @@ def test_hits_and_anchors_that_found_nothing_are_counted(index: Index) -> None:
 def test_the_progress_is_shown(index: Index, capsys: pytest.CaptureFixture[str]) -> None:
     retrieve(index, ["plot"] * 7, k=1, phrases=PHRASES)
     assert re.search(r"retrieve: 100%.* 7/7 ", capsys.readouterr().err)
+
+
+def test_an_error_while_searching_reaches_the_caller(index: Index) -> None:
+    class Broken:
+        sentences = index.sentences
+
+        def search(self, queries: Sequence[Sequence[str]], k: int) -> Hits:
+            raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        retrieve(Broken(), ["plot"], k=1, phrases=PHRASES)
+
+
+RETRIEVE = """
+import re, sys
+from pathlib import Path
+from textbook.retrieval.engines import open_index
+from textbook.textbooks.contextualized import retrieve
+
+anchors = Path(sys.argv[2]).read_text().splitlines() * int(sys.argv[3])
+merged = retrieve(open_index(Path(sys.argv[1]), "hash"), anchors, k=500, phrases=20)
+print(merged.hits, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_anchors(tmp_path: Path) -> None:
+    make_index(tmp_path, make_sentences(5_000, seed=0))
+    (tmp_path / "anchors").write_text("\n".join(make_sentences(1_500, seed=1)))
+    hits, peaks = [], []
+    for times in (1, 10):
+        command = [sys.executable, "-c", RETRIEVE, str(tmp_path / "index"), str(tmp_path / "anchors"), str(times)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found, peak = map(int, done.stdout.split())
+        hits.append(found)
+        peaks.append(peak * 1024)
+    assert hits[1] == 10 * hits[0]
+    kept = 8 * (hits[1] - hits[0])  # bytes, if only the number of each hit were kept
+    assert kept > 50e6
+    assert peaks[1] - peaks[0] < kept / 4

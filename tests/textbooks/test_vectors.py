@@ -1,11 +1,16 @@
-"""Word vectors in GloVe's text format, and nearest words against brute force."""
+"""Word vectors in each form, and nearest words against brute force."""
 
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import BPE, Unigram, WordPiece
 
 from textbook.errors import UserError
 from textbook.textbooks import vectors as module
@@ -69,6 +74,76 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "v.txt").write_bytes(b"good 1 0\n\xff\xfe 1 0\n")
     with pytest.raises(UserError, match=r"v\.txt: is not text in UTF-8"):
         read_vectors(tmp_path / "v.txt")
+
+
+def write_array(folder: Path, rows: object, words: list[str]) -> Path:
+    np.save(folder / "vectors.npy", np.array(rows))
+    pq.write_table(pa.table({"index": words}), folder / "words.parquet")
+    return folder
+
+
+def test_an_array_has_its_words_beside_it(tmp_path: Path) -> None:
+    found = read_vectors(write_array(tmp_path, [[2.0, 0], [0, 3], [5, 0]], ["good", "bad", "good"]))
+    assert found.words == ["good", "bad"]
+    assert found.units.tolist() == [[1, 0], [0, 1]]
+    assert found.units.dtype == np.float32
+    assert read_vectors(tmp_path, limit=1).words == ["good"]
+
+
+def test_an_array_that_does_not_fit_its_words_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"must have a row of numbers for each of 1 words; its shape is \(2, 2\)"):
+        read_vectors(write_array(tmp_path, [[1.0, 0], [0, 1]], ["good"]))
+    with pytest.raises(UserError, match=r"must have a row of numbers"):
+        read_vectors(write_array(tmp_path, [[1.0, np.nan]], ["good"]))
+    pq.write_table(pa.table({"word": ["good"], "count": [1]}), tmp_path / "words.parquet")
+    with pytest.raises(UserError, match=r"must have one column, with the words; it has word, count"):
+        read_vectors(tmp_path)
+
+
+def test_an_array_of_python_objects_is_never_loaded(tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", np.array([{"a": 1}], object))
+    pq.write_table(pa.table({"index": ["good"]}), tmp_path / "words.parquet")
+    with pytest.raises(UserError, match=r"no word vectors can be read: Array can't be memory-mapped"):
+        read_vectors(tmp_path)
+
+
+PIECES = {
+    "wordpiece": WordPiece({"[UNK]": 0, "good": 1, "##ish": 2, "bad": 3}, unk_token="[UNK]"),
+    "unigram": Unigram([("<unk>", 0.0), ("▁good", -1.0), ("ish", -1.0), ("▁bad", -2.0), ("▁", -3.0)], 0),
+    "bpe": BPE({"<unk>": 0, "Ġgood": 1, "ish": 2, "Ġbad": 3}, [], unk_token="<unk>"),
+}
+
+
+def write_static_model(folder: Path, kind: str, **tensors: object) -> Path:
+    tokenizer = Tokenizer(PIECES[kind])
+    tokenizer.add_special_tokens([tokenizer.model.unk_token if kind != "unigram" else "<unk>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    save_file({name: np.array(value) for name, value in tensors.items()}, folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("kind", PIECES)
+def test_the_words_of_static_embeddings_are_the_pieces_that_start_one(tmp_path: Path, kind: str) -> None:
+    rows = [[9.0, 9], [3, 4], [8, 8], [0, 2], [7, 7]][: 5 if kind == "unigram" else 4]
+    found = read_vectors(write_static_model(tmp_path, kind, embeddings=rows))
+    assert found.words == ["good", "bad"]
+    assert found.units == pytest.approx(np.array([[0.6, 0.8], [0, 1]]))
+
+
+def test_static_embeddings_may_be_shared_and_of_whole_numbers(tmp_path: Path) -> None:
+    embeddings = np.array([[127, 0], [0, -4]], np.int8)
+    found = read_vectors(write_static_model(tmp_path, "wordpiece", embeddings=embeddings, mapping=[0, 1, 0, 0]))
+    assert found.units.tolist() == [[0, -1], [1, 0]]
+
+
+def test_static_embeddings_that_are_not_whole_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"must have a row of numbers for each of 4 words; its shape is \(1, 2\)"):
+        read_vectors(write_static_model(tmp_path, "wordpiece", embeddings=[[1.0, 2]]))
+    with pytest.raises(UserError, match=r"has no tensor 'embeddings'; it has weight"):
+        read_vectors(write_static_model(tmp_path, "wordpiece", weight=[[1.0, 2]]))
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match=r"no static embeddings can be read: "):
+        read_vectors(tmp_path)
 
 
 def test_the_nearest_words_come_in_order_without_the_word_itself(tmp_path: Path) -> None:

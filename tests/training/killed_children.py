@@ -15,10 +15,9 @@ import torch
 from safetensors.torch import save_file
 
 import textbook.training.distill as module
-from conftest import DISTILL, make_sentences
+from conftest import make_sentences
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer
-from textbook.models.student import make_student
-from textbook.params import Distill, Student
+from textbook.models.student import Shape, make_student
 from textbook.training.device import Device
 from textbook.training.tokens import tokenize
 
@@ -27,23 +26,12 @@ module.CHECKPOINT_SECONDS = 0
 TEACHER, FOLDER, KILLS = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 TOKENIZER = load_tokenizer(TEACHER)
 TOKENS = tokenize(TOKENIZER, make_sentences(200, seed=0), None, 32)
-SETTINGS = Distill(
-    **DISTILL,
-    relation_heads=4,
-    teacher_layer="auto",
-    steps=400,
-    batch=16,
-    lr=5e-3,
-    warmup=0.1,
-    weight_decay=0.01,
-    max_length=32,
-    seed=0,
-)
+SETTINGS = module.Settings(relation_heads=4, steps=400, batch=16, lr=5e-3, warmup=0.1, weight_decay=0.01, seed=0)
 
 
 def child() -> None:
     """One attempt at the whole run."""
-    student = make_student(Student(layers=2, hidden=16, heads=4, intermediate=32), load_config(TEACHER), seed=0)
+    student = make_student(Shape(layers=2, hidden=16, heads=4, intermediate=32), load_config(TEACHER), seed=0)
     module.distill(
         load_encoder(TEACHER),
         student,
@@ -52,7 +40,7 @@ def child() -> None:
         teacher_layer=2,
         student_layer=2,
         pad_id=TOKENIZER.pad_token_id,
-        device=Device(torch.device("cpu"), bf16=False),
+        devices=[Device(torch.device("cpu"), bf16=False)],
         checkpoints=FOLDER / "checkpoints",
         log=lambda *_: time.sleep(0.05),  # on any machine the run outlasts all its kills
     )

@@ -2,13 +2,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textbook.training.batches import BatchStream, epoch_batches
+from textbook.training.batches import BatchStream, epoch_batches, shuffled
+
+
+def offsets_of(lengths):
+    return np.concatenate([[0], np.cumsum(lengths)])
 
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 128), min_size=1, max_size=400), st.integers(1, 32), st.integers(0, 5))
 def test_an_epoch_has_every_text_once(lengths, batch, epoch):
-    batches = epoch_batches(np.array(lengths), batch, seed=0, epoch=epoch)
+    batches = list(epoch_batches(offsets_of(lengths), batch, seed=0, epoch=epoch))
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
     assert len(batches) == -(-len(lengths) // batch)
     assert max(map(len, batches)) <= batch
@@ -16,15 +20,44 @@ def test_an_epoch_has_every_text_once(lengths, batch, epoch):
 
 def test_texts_of_a_batch_have_similar_lengths():
     lengths = np.random.default_rng(0).integers(5, 60, 10_000)
-    batches = epoch_batches(lengths, 32, seed=0, epoch=0)
+    batches = epoch_batches(offsets_of(lengths), 32, seed=0, epoch=0)
     padded = sum(len(rows) * lengths[rows].max() for rows in batches)
     assert padded < 1.05 * lengths.sum()
 
 
 def test_a_step_is_always_the_same_batch():
-    lengths = np.random.default_rng(0).integers(5, 60, 100)
-    forward, other_seed = BatchStream(lengths, 8, seed=0), BatchStream(lengths, 8, seed=1)
-    seen = [forward.rows(step) for step in range(30)]
-    for step in (29, 12, 13, 0):  # a resumed run starts anywhere
-        assert np.array_equal(BatchStream(lengths, 8, seed=0).rows(step), seen[step])
-    assert any(not np.array_equal(other_seed.rows(step), seen[step]) for step in range(13))
+    offsets = offsets_of(np.random.default_rng(0).integers(5, 60, 1000))
+    forward, other_seed = BatchStream(offsets, 8, seed=0), BatchStream(offsets, 8, seed=1)
+    seen = [forward.rows(step) for step in range(300)]
+    for step in (299, 124, 125, 50, 49, 0):  # a resumed run starts anywhere
+        assert np.array_equal(BatchStream(offsets, 8, seed=0).rows(step), seen[step])
+    assert any(not np.array_equal(other_seed.rows(step), seen[step]) for step in range(125))
+
+
+@settings(max_examples=100)
+@given(st.integers(1, 3000), st.integers(0, 9))
+def test_a_shuffle_is_a_permutation_that_can_be_worked_out_in_parts(count, seed):
+    whole = shuffled(np.arange(count), count, np.random.default_rng(seed))
+    assert sorted(whole.tolist()) == list(range(count))
+    some = np.arange(count // 3, count // 2)
+    assert np.array_equal(shuffled(some, count, np.random.default_rng(seed)), whole[some])
+
+
+def test_every_text_comes_to_every_place_as_often():
+    counts = np.zeros((6, 6))
+    for seed in range(6000):
+        counts[np.arange(6), shuffled(np.arange(6), 6, np.random.default_rng(seed))] += 1
+    assert abs(counts - 1000).max() < 150  # five standard deviations
+
+
+def test_an_epoch_of_a_billion_texts_begins_with_a_pool():
+    class Mapped:  # offsets that would take 8 GB
+        def __len__(self):
+            return 10**9 + 1
+
+        def __getitem__(self, rows):
+            return rows * 26
+
+    rows = BatchStream(Mapped(), 256, seed=0).rows(3 * (10**9 // 256))
+    assert len(set(rows.tolist())) == 256
+    assert 0 <= rows.min() < rows.max() < 10**9

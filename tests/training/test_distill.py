@@ -1,88 +1,41 @@
-import copy
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from toy import figures_of, toy_distillation, toy_student, toy_tokens
+from transformers import AutoModel
 
 import textbook.training.distill as module
-from conftest import DISTILL, make_sentences
 from textbook.errors import UserError
-from textbook.models.encoder import load_config, load_encoder, load_tokenizer
-from textbook.models.student import make_student
-from textbook.params import Distill, Student
+from textbook.models.encoder import QkvReader, load_config, load_encoder
+from textbook.models.student import Shape, make_student
 from textbook.training.checkpoints import load_checkpoint
 from textbook.training.device import Device
-from textbook.training.distill import distill
-from textbook.training.log import silent
 from textbook.training.optimizer import make_optimizer
-from textbook.training.tokens import tokenize
-
-CPU = Device(torch.device("cpu"), bf16=False)
-SETTINGS = {
-    **DISTILL,
-    "relation_heads": 4,
-    "teacher_layer": "auto",
-    "steps": 40,
-    "batch": 16,
-    "lr": 5e-3,
-    "warmup": 0.1,
-    "weight_decay": 0.01,
-    "max_length": 32,
-    "seed": 0,
-}
+from textbook.training.replicas import Replica
+from textbook.training.tokens import collate
 
 
-@pytest.fixture
-def run(tiny_teacher):
-    """A distillation of a fresh student; gives the student."""
-    tokenizer = load_tokenizer(tiny_teacher)
-    tokens = tokenize(tokenizer, make_sentences(200, seed=0), None, 32)
-
-    def start(teacher=None, log=silent, checkpoints=None, device=CPU, **changes):
-        student = make_student(
-            Student(layers=2, hidden=16, heads=4, intermediate=32), load_config(tiny_teacher), seed=0
-        )
-        initial = copy.deepcopy(student.state_dict())
-        distill(
-            teacher or load_encoder(tiny_teacher),
-            student,
-            tokens,
-            Distill(**{**SETTINGS, **changes}),
-            teacher_layer=2,
-            student_layer=2,
-            pad_id=tokenizer.pad_token_id,
-            device=device,
-            log=log,
-            checkpoints=checkpoints,
-        )
-        return student, initial
-
-    return start
-
-
-def losses_of(run, **changes):
-    history = []
-    run(log=lambda _, figures: history.append(figures["loss"]), **changes)
-    return history
-
-
-def test_the_loss_falls(run):
-    history = losses_of(run, steps=150)
+def test_the_loss_falls(tiny_teacher):
+    history = figures_of(tiny_teacher, steps=150)
     assert history[-1] < 0.7 * history[0]
 
 
-def test_bf16_follows_fp32(run):
-    fp32, bf16 = losses_of(run), losses_of(run, device=Device(torch.device("cpu"), bf16=True))
+def test_bf16_follows_fp32(tiny_teacher):
+    bf16 = figures_of(tiny_teacher, devices=[Device(torch.device("cpu"), bf16=True)])
+    fp32 = figures_of(tiny_teacher)
     assert bf16 == pytest.approx(fp32, rel=0.02)
 
 
-def test_only_what_feeds_the_last_queries_keys_and_values_learns(run):
-    student, initial = run()
+def test_only_what_feeds_the_last_queries_keys_and_values_learns(tiny_teacher):
+    initial = toy_student(tiny_teacher).state_dict()
+    student = toy_distillation(tiny_teacher)
     changed = {name for name, value in student.state_dict().items() if not torch.equal(value, initial[name])}
     weights = {name for name in changed if name.endswith("weight")}
     assert any(name.startswith("encoder.layer.0.output") for name in weights)
@@ -92,7 +45,7 @@ def test_only_what_feeds_the_last_queries_keys_and_values_learns(run):
 
 
 @pytest.mark.parametrize("die_at", [10, 20, 30])
-def test_a_killed_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, die_at):
+def test_a_killed_run_goes_on_to_the_same_weights(tiny_teacher, tmp_path, monkeypatch, die_at):
     monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
 
     class Killed(Exception):
@@ -102,67 +55,136 @@ def test_a_killed_run_goes_on_to_the_same_weights(run, tmp_path, monkeypatch, di
         if step == die_at:
             raise Killed
 
-    whole, _ = run()
+    whole = toy_distillation(tiny_teacher)
     with pytest.raises(Killed):
-        run(log=die, checkpoints=tmp_path)
+        toy_distillation(tiny_teacher, log=die, checkpoints=tmp_path)
     assert sorted(path.stem for path in tmp_path.glob("*.safetensors")) == [f"{die_at - n:08}" for n in (2, 1)]
     steps = []
-    resumed, _ = run(log=lambda step, _: steps.append(step), checkpoints=tmp_path)
+    resumed = toy_distillation(tiny_teacher, log=lambda step, _: steps.append(step), checkpoints=tmp_path)
     assert min(steps) == die_at
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
 @pytest.fixture
-def killed(run, tmp_path, monkeypatch):
-    """The folder with the checkpoints of steps 9 and 10 of a run."""
+def killed(tiny_teacher, tmp_path, monkeypatch):
+    """The folder with the checkpoints of steps 9 and 10 of a run of 20."""
     monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
-    run(steps=10, checkpoints=tmp_path)
+
+    class Killed(Exception):
+        pass
+
+    def die(step, _figures):
+        if step == 20:
+            raise Killed
+
+    with pytest.raises(Killed):
+        toy_distillation(tiny_teacher, steps=30, log=die, checkpoints=tmp_path)
     return tmp_path
 
 
-def test_a_damaged_checkpoint_is_passed_over_with_a_warning(run, killed):
-    newest = killed / "00000010.safetensors"
+def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tiny_teacher, killed):
+    newest = killed / "00000019.safetensors"
     newest.write_bytes(newest.read_bytes()[:-100])
     seen = []
-    with pytest.warns(UserWarning, match=r"00000010.safetensors: damaged"):
-        run(steps=20, checkpoints=killed, log=lambda step, _: seen.append(step))
-    assert seen == [10, 20]
+    with pytest.warns(UserWarning, match=r"00000019.safetensors: damaged"):
+        toy_distillation(tiny_teacher, steps=30, checkpoints=killed, log=lambda step, _: seen.append(step))
+    assert seen == [20, 30]  # it went on from 18
 
 
 def test_a_checkpoint_of_another_model_is_refused(tiny_teacher, killed):
-    other = make_student(Student(layers=2, hidden=8, heads=2, intermediate=8), load_config(tiny_teacher), seed=0)
-    with pytest.raises(UserError, match=r"00000010.safetensors: is a checkpoint of another model"):
-        load_checkpoint(killed, other, make_optimizer(other, 0.01))
+    other = make_student(Shape(layers=2, hidden=8, heads=2, intermediate=8), load_config(tiny_teacher), seed=0)
+    with pytest.raises(UserError, match=r"00000019.safetensors: is a checkpoint of another model"):
+        load_checkpoint(killed, other, make_optimizer(other, 0.01), {}, Replica())
 
 
-def test_sigterm_writes_a_checkpoint_and_leaves(run, tmp_path):
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"lr": 1e-3}, "lr was 0.005 and is 0.001"), ({"seed": 1}, "seed was 0 and is 1")]
+)
+def test_a_checkpoint_of_another_run_is_refused(tiny_teacher, killed, changes, message):
+    with pytest.raises(UserError, match=rf"00000019.safetensors: is a checkpoint of another run \({message}\); remove"):
+        toy_distillation(tiny_teacher, steps=30, checkpoints=killed, **changes)
+
+
+def test_a_checkpoint_of_another_textbook_is_refused(tiny_teacher, killed):
+    other = toy_tokens(tiny_teacher, count=100)
+    with pytest.raises(UserError, match=r"another run .texts was 200 and is 100"):
+        toy_distillation(tiny_teacher, tokens=other, steps=30, checkpoints=killed)
+
+
+def test_sigterm_writes_a_checkpoint_and_leaves(tiny_teacher, tmp_path):
     def terminate(step, _figures):
         if step == 20:
             os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as left:
-        run(log=terminate, checkpoints=tmp_path)
+        toy_distillation(tiny_teacher, log=terminate, checkpoints=tmp_path)
     assert left.value.code == 143
     assert [path.name for path in tmp_path.iterdir()] == ["00000020.safetensors"]
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_saves_the_batch(run, tiny_teacher, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_saves_the_batch(tiny_teacher, tmp_path):
     teacher = load_encoder(tiny_teacher)
     with torch.no_grad():
         teacher.get_input_embeddings().weight.fill_(torch.nan)
     with pytest.raises(UserError, match=r"the loss of step 1 is nan; .*; its batch is in .*batch-1.safetensors"):
-        run(teacher=teacher, checkpoints=tmp_path)
+        toy_distillation(tiny_teacher, teacher=teacher, checkpoints=tmp_path)
     assert load_file(tmp_path / "batch-1.safetensors")["input_ids"].shape[0] == 16
+
+
+def test_a_batch_that_memory_cannot_hold_is_named(tiny_teacher):
+    teacher = load_encoder(tiny_teacher)
+    # what an attention over too many tokens would ask for
+    teacher.encoder.layer[0].register_forward_hook(lambda *_: torch.empty(2**50))
+    message = r"distill: out of memory on cpu fp32 with a batch of 16 sentences of \d+ tokens; a smaller distill.batch"
+    with pytest.raises(UserError, match=message):
+        toy_distillation(tiny_teacher, teacher=teacher)
+
+
+def test_the_student_is_kept_at_the_steps_asked_for(tiny_teacher, tmp_path):
+    student = toy_distillation(tiny_teacher, kept=tmp_path, steps=20, snapshots=(7, 20))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000007", "00000020"]
+    kept = [AutoModel.from_pretrained(path).state_dict() for path in sorted(tmp_path.iterdir())]
+    assert all(torch.equal(kept[1][name], value) for name, value in student.state_dict().items())
+    name = "encoder.layer.1.attention.self.query.weight"
+    assert not torch.equal(kept[0][name], kept[1][name])
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_a_saved_student_gives_what_the_loop_read(tiny_teacher, tmp_path, attention):
+    student = toy_distillation(tiny_teacher).eval()
+    student.save_pretrained(tmp_path)
+    loaded = AutoModel.from_pretrained(tmp_path, attn_implementation=attention)
+    batch = collate(toy_tokens(tiny_teacher), np.arange(20), pad_id=0)
+    real = batch["attention_mask"] == 1
+    with torch.no_grad():
+        below = loaded(**batch, output_hidden_states=True).hidden_states[1]
+        last = loaded.encoder.layer[1].attention.self
+        expected = [part(below) for part in (last.query, last.key, last.value)]
+        found = QkvReader(student, 2)(**batch)
+        states = student(**batch).last_hidden_state, loaded(**batch).last_hidden_state
+    for ours, theirs in [*zip(found, expected, strict=True), states]:
+        torch.testing.assert_close(ours[real], theirs[real], rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_logged_lets_a_tracker_draw_how_it_ran(tiny_teacher):
+    lines = []
+    toy_distillation(tiny_teacher, steps=20, log=lambda step, figures: lines.append((step, figures)))
+    assert [step for step, _ in lines] == [10, 20]
+    for _, figures in lines:
+        assert set(figures) == {"loss", "lr", "gradient_norm", "tokens_per_second", "share_of_peak", "waiting"}
+        assert 0 < figures["share_of_peak"] < 1
+        assert 0 <= figures["waiting"] < 1
 
 
 def test_killed_at_twenty_random_moments_the_weights_are_the_same(tiny_teacher, tmp_path):
     script = Path(__file__).with_name("killed_children.py")
     for kills in (0, 20):
         command = [sys.executable, script, tiny_teacher, tmp_path / str(kills), str(kills)]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": path}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "20" / "killed").read_text() == "20"

@@ -111,7 +111,7 @@ def _write_shard(item: tuple[Part, Path], rules: Rules) -> None:
             held.clear()
 
         characters = 0
-        for batch in read_batches(part, [rules.column], rules.where):
+        for batch in read_batches(part, [rules.column], rules.where, texts=[rules.column]):
             counts["rows"] += batch.num_rows
             for text in batch.column(0).to_pylist():
                 if text is not None:

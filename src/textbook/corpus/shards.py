@@ -78,7 +78,7 @@ def _write_shard(job: tuple[Path, int, int, int, list[tuple[Stretch, str]]], dup
     table = pa.concat_tables(parts).combine_chunks()  # so that the file doesn't show where the input was cut
     table = table.add_column(0, "id", pa.array(np.arange(start, stop)))
     with write_aside(target) as aside:
-        pq.write_table(table.cast(SCHEMA), aside, compression="zstd")
+        pq.write_table(table.cast(SCHEMA), aside, compression="zstd", use_dictionary=["source"])
 
 
 def shard_paths(folder: Path) -> list[Path]:
@@ -99,11 +99,11 @@ def corpus_size(folder: Path) -> int:
     return int(read_json(folder / SUMMARY)["kept"])
 
 
-def read_sentences(folder: Path, batch_size: int = 65_536) -> Iterator[list[str]]:
-    """All sentences of a corpus in the order of their ids, a batch at a time."""
+def read_shards(folder: Path, batch_size: int = 65_536) -> Iterator[Iterator[str]]:
+    """The sentences of each shard, in the order of their ids; a batch of a shard is in memory at a time."""
     for path in shard_paths(folder):
-        for batch in pq.ParquetFile(path).iter_batches(batch_size, columns=["sentence"]):
-            yield batch.column(0).to_pylist()
+        batches = pq.ParquetFile(path).iter_batches(batch_size, columns=["sentence"])
+        yield (sentence for batch in batches for sentence in batch.column(0).to_pylist())
 
 
 def take_sentences(folder: Path, ids: NDArray[np.int64]) -> pa.Table:
@@ -117,10 +117,3 @@ def take_sentences(folder: Path, ids: NDArray[np.int64]) -> pa.Table:
         parts.append(pq.read_table(path, columns=["sentence", "source"]).take(mine))
         start += rows
     return pa.concat_tables(parts).take(np.argsort(position))
-
-
-def read_shards(folder: Path) -> Iterator[Iterator[str]]:
-    """The sentences of each shard, in the order of their ids; a batch of a shard is in memory at a time."""
-    for path in shard_paths(folder):
-        batches = pq.ParquetFile(path).iter_batches(columns=["sentence"])
-        yield (sentence for batch in batches for sentence in batch.column(0).to_pylist())

@@ -1,15 +1,22 @@
 """What a model costs to keep and to run."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
 from textbook.models.encoder import inputs_for
+
+Run = Callable[[Mapping[str, Tensor]], Any]
+"""Runs a model on a batch: `input_ids`, `attention_mask` and `token_type_ids`, each int64 [batch, seq]."""
+ROUNDS = 5
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -22,25 +29,68 @@ def weight_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-@torch.inference_mode()
-def cpu_milliseconds(models: Mapping[str, nn.Module], inputs: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Median time of each model for one input on the CPU in fp32, tokenisation left out.
+def count_flops(model: PreTrainedModel, length: int) -> int:
+    """Floating-point operations of a forward pass over one text of `length` tokens, by PyTorch's own count.
+
+    A multiplication and an addition count as two; only matrix products are counted, the rest is negligible.
+    """
+    batch = inputs_for(model, make_batch(model, 1, length))
+    attention = model.config._attn_implementation
+    on_cpu(model)
+    model.set_attn_implementation("eager")  # of the fused one on the CPU nothing is counted
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(**batch)
+    finally:
+        model.set_attn_implementation(attention)
+    return int(counter.get_total_flops())
+
+
+def make_batch(model: PreTrainedModel, batch: int, length: int) -> dict[str, Tensor]:
+    """A batch of some tokens of the model's vocabulary, without padding."""
+    vocabulary: int = model.config.vocab_size
+    ids = torch.randint(vocabulary // 2, vocabulary, (batch, length), generator=torch.Generator().manual_seed(0))
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
+
+
+def on_cpu(model: nn.Module) -> Run:
+    """What runs a PyTorch model, which has to be in fp32, on the CPU."""
+    model.cpu().eval()
+
+    @torch.inference_mode()
+    def run(batch: Mapping[str, Tensor]) -> None:
+        model(**inputs_for(model, batch))
+
+    return run
+
+
+def milliseconds(runs: Mapping[str, Run], inputs: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
+    """Median time of each model for one of `inputs`, tokenisation left out.
 
     The models take turns on every input, so a busy machine slows all of them alike.
-
-    Args:
-        models: by name, all in fp32.
-        inputs: batches of one text each.
     """
-    for model in models.values():
-        model.cpu().eval()
+    for run in runs.values():
         for batch in inputs[:3]:  # the first calls allocate
-            model(**inputs_for(model, batch))
-    times: dict[str, list[float]] = {name: [] for name in models}
-    for batch in tqdm(inputs, desc="latency", unit="sentence"):
-        for name, model in models.items():
-            mine = inputs_for(model, batch)
+            run(batch)
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for batch in tqdm(inputs, desc="latency", unit="batch", disable=len(inputs) < 50):
+        for name, run in runs.items():
             start = time.perf_counter()
-            model(**mine)
+            run(batch)
             times[name].append(1000 * (time.perf_counter() - start))
     return {name: median(values) for name, values in times.items()}
+
+
+def milliseconds_by_shape(
+    runs: Mapping[str, Run], shapes: Mapping[tuple[int, int], Mapping[str, Tensor]]
+) -> dict[str, dict[str, float]]:
+    """Milliseconds per sentence of each model, by `<batch>x<length>`.
+
+    Args:
+        shapes: a batch for each size and length; see `make_batch`.
+    """
+    found: dict[str, dict[str, float]] = {name: {} for name in runs}
+    for (size, length), batch in shapes.items():
+        for name, value in milliseconds(runs, [batch] * ROUNDS).items():
+            found[name][f"{size}x{length}"] = round(value / size, 3)
+    return found

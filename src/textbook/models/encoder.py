@@ -34,14 +34,15 @@ class QkvReader:
     Args:
         encoder: a bare Hugging Face encoder (no task head).
         layer: the layer to read, 1 is the first.
+        whose: what an error calls the encoder.
 
     Raises:
         UserError: the layer isn't there, or the architecture has no separate projections that we know.
     """
 
-    def __init__(self, encoder: nn.Module, layer: int) -> None:
+    def __init__(self, encoder: nn.Module, layer: int, whose: str = "encoder") -> None:
         self.encoder = encoder
-        self._projections = _projections(encoder, layer)
+        self._projections = _projections(encoder, layer, whose)
 
     def __call__(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
@@ -78,7 +79,7 @@ def _keep_in(found: dict[str, Tensor], name: str) -> Any:
     return keep
 
 
-def _projections(encoder: nn.Module, layer: int) -> Mapping[str, nn.Module]:
+def _projections(encoder: nn.Module, layer: int, whose: str) -> Mapping[str, nn.Module]:
     """The projections of a layer by what they give: `q`, `k` and `v`, or `qkv` where one module gives all three."""
     layers: dict[int, dict[str, nn.Module]] = {}
     for name, module in encoder.named_modules():
@@ -88,7 +89,7 @@ def _projections(encoder: nn.Module, layer: int) -> Mapping[str, nn.Module]:
     if not layers:
         raise UserError(f"{type(encoder).__name__}: unsupported encoder; supported are {SUPPORTED}")
     if layer not in layers:
-        raise UserError(f"distill.teacher_layer = {layer}: must be from 1 to {max(layers)}")
+        raise UserError(f"the {whose} has no layer {layer}: must be from 1 to {max(layers)}; see distill.teacher_layer")
     return layers[layer]
 
 

@@ -1,17 +1,26 @@
 """Students: ordinary Hugging Face models with the teacher's vocabulary and a shape of our choice."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import AutoModel, BertConfig, PreTrainedModel
 
-from textbook.params import Student
-
 OWN_KIND = ("bert", "roberta", "xlm-roberta", "electra")
 LONGEST = 514  # positions of a student at the most; RoBERTa counts them from 2
 
 
-def make_student(shape: Student, teacher_config: Any, seed: int) -> PreTrainedModel:
+@dataclass(frozen=True)
+class Shape:
+    """A student's shape; the fields are those of `student` in the parameters."""
+
+    layers: int
+    hidden: int
+    heads: int
+    intermediate: int
+
+
+def make_student(shape: Shape, teacher_config: Any, seed: int) -> PreTrainedModel:
     """A randomly initialised encoder with the teacher's vocabulary.
 
     It is of the teacher's own kind if that is BERT, RoBERTa, XLM-R or ELECTRA, else a BERT.

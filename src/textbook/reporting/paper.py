@@ -1,4 +1,4 @@
-"""The figures of the paper (Liu et al., EMNLP 2022: Table 1, Table 3 and Figure 3), to stand beside ours.
+"""The figures of the paper (Liu et al., EMNLP 2022: Tables 1 to 3 and Figure 3), to stand beside ours.
 
 The files in `paper/` have its tasks and corpora by the names that they have in `params.yaml`: TaskDA is `augmented`, CC
 `contextualized`, CC-top-p % has p as its `top_percent`, and WikiBook is `general`. Sizes are those of plain text.
@@ -11,6 +11,7 @@ from typing import Any
 
 KEYS = {
     "table1": ("task", "corpus"),
+    "table2": ("task", "init", "teacher", "textbook"),
     "table3": ("task", "matched_to", "corpus"),
     "figure3": ("task", "corpus", "top_percent", "against"),
 }

@@ -43,3 +43,22 @@ def comparison(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]
             )
         )
     return rows
+
+
+def costs(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Operations by length, and times by batch and length: a head, and a row for each model."""
+    lengths, shapes = figures["teacher"]["gflops"], figures["teacher"]["ms"]
+    head = (
+        "model",
+        *(f"GFLOPs, {length} tokens" for length in lengths),
+        *(f"ms/sentence, {shape.replace('x', ' x ')}" for shape in shapes),
+    )
+    rows = (
+        (
+            title,
+            *(f"{figures[name]['gflops'][length]:.2f}" for length in lengths),
+            *(f"{figures[name]['ms'][shape]:.2f}" for shape in shapes),
+        )
+        for name, title in TITLES.items()
+    )
+    return [head, *rows]

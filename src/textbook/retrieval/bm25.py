@@ -23,6 +23,8 @@ from textbook.words import words
 
 VOCABULARY = "vocabulary.json"
 PLACE = "shard.json"
+LAST_ID = 2**31 - 1  # within a shard
+CANDIDATES = 4  # times k sentences are held until the best k of them are chosen
 
 
 @dataclass(frozen=True)
@@ -163,29 +165,7 @@ def _search_shard(shard: Shard, flat: NDArray[np.int64], offsets: NDArray[np.int
     return Hits(ids.astype(np.int64) + shard.first, scores, counts)
 
 
-@njit(cache=True)
-def _before(score_a: float, id_a: int, score_b: float, id_b: int) -> bool:
-    """Whether hit a ranks before hit b."""
-    return score_a > score_b or (score_a == score_b and id_a < id_b)
-
-
-@njit(cache=True)
-def _sink(scores: NDArray[np.float32], ids: NDArray[np.int32], position: int, size: int) -> None:
-    """Restore the heap, whose root is the hit that ranks last, below `position`."""
-    while True:
-        child = 2 * position + 1
-        if child >= size:
-            return
-        if child + 1 < size and _before(scores[child], ids[child], scores[child + 1], ids[child + 1]):
-            child += 1
-        if not _before(scores[position], ids[position], scores[child], ids[child]):
-            return
-        scores[position], scores[child] = scores[child], scores[position]
-        ids[position], ids[child] = ids[child], ids[position]
-        position = child
-
-
-@njit(cache=True, parallel=True)
+@njit(cache=True, parallel=True, nogil=True)
 def _search(
     words: NDArray[np.int64],
     offsets: NDArray[np.int64],
@@ -199,36 +179,36 @@ def _search(
     queries = len(offsets) - 1
     top_ids = np.zeros((queries, k), np.int32)
     top_scores = np.zeros((queries, k), np.float32)
+    top_bits = top_scores.view(np.int32)
     counts = np.zeros(queries, np.int32)
     for thread in prange(threads):
         totals = np.zeros(sentences, np.float32)
-        touched = np.empty(sentences, np.int32)
+        bits = totals.view(np.int32)  # scores are positive, so their bits rank as they do
+        touched = np.empty(sentences + 1, np.int32)
+        keys = np.empty(min(sentences, CANDIDATES * k), np.int64)
         for query in range(thread, queries, threads):
             found = 0
             for position in range(offsets[query], offsets[query + 1]):
                 word = words[position]
                 for entry in range(starts[word], starts[word + 1]):
                     sentence = indices[entry]
-                    if totals[sentence] == 0:
-                        touched[found] = sentence
-                        found += 1
+                    touched[found] = sentence
+                    found += totals[sentence] == 0  # no branch: it would often be guessed wrong
                     totals[sentence] += data[entry]
-            ids, scores = top_ids[query], top_scores[query]
-            size = min(k, found)
-            for slot in range(size):
-                ids[slot], scores[slot] = touched[slot], totals[touched[slot]]
-            for slot in range(size // 2 - 1, -1, -1):
-                _sink(scores, ids, slot, size)
-            for slot in range(size, found):
-                sentence = touched[slot]
-                if _before(totals[sentence], sentence, scores[0], ids[0]):
-                    scores[0], ids[0] = totals[sentence], sentence
-                    _sink(scores, ids, 0, size)
-            for end in range(size - 1, 0, -1):  # heap sort: the last of the rest goes to the end
-                scores[0], scores[end] = scores[end], scores[0]
-                ids[0], ids[end] = ids[end], ids[0]
-                _sink(scores, ids, 0, end)
+            size, bar = 0, np.int32(0)
             for slot in range(found):
-                totals[touched[slot]] = 0
-            counts[query] = size
+                sentence = touched[slot]
+                if bits[sentence] >= bar:
+                    # One number to compare: a higher score is more, at the same score the lower id.
+                    keys[size] = (np.int64(bits[sentence]) << 32) | (LAST_ID - sentence)
+                    size += 1
+                    if size == len(keys):
+                        keys[:k] = np.partition(keys, size - k)[size - k :]
+                        size, bar = k, np.int32(keys[0] >> 32)
+                totals[sentence] = 0
+            best = np.sort(np.partition(keys[:size], size - k)[size - k :] if size > k else keys[:size])[::-1]
+            for place in range(len(best)):
+                top_ids[query, place] = LAST_ID - (best[place] & LAST_ID)
+                top_bits[query, place] = best[place] >> 32
+            counts[query] = len(best)
     return top_ids, top_scores, counts

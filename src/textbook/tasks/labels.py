@@ -38,12 +38,25 @@ def _on_scale(name: str, scale: Sequence[float], values: Sequence[Any], path: Pa
 def _numbers(name: str, labels: Sequence[str], values: Sequence[Any], path: Path) -> list[int]:
     numbers: dict[Any, int] = {label: number for number, label in enumerate(labels)}
     allowed = ", ".join(labels)
-    if all(label.isdecimal() for label in labels):  # read from CSV, a name such as "5" is the number 5
-        numbers |= {int(label): number for number, label in enumerate(labels)}
+    named = [_number_of(label) for label in labels]
+    if None not in named:  # read from CSV, a name such as "5" is the number 5
+        numbers |= {value: number for number, value in enumerate(named)}
     else:
         numbers |= {number: number for number in range(len(labels))}
         allowed += f" or 0 to {len(labels) - 1}"
+    truths = {label.lower(): label for label in labels if label.lower() in ("true", "false")}
+    if truths:  # which is what Arrow makes of these words in CSV
+        values = [truths.get(str(value).lower(), value) if isinstance(value, bool) else value for value in values]
     for row, value in enumerate(values):
         if value not in numbers:
             raise UserError(f"tasks.{name}: {path}, row {row}: label {value!r} is not one of {allowed}")
     return [numbers[value] for value in values]
+
+
+def _number_of(label: str) -> float | None:
+    """The number that a name is, if it is one."""
+    try:
+        value = float(label)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None

@@ -117,7 +117,7 @@ def _files_of(name: str, source: Path, tables: list[Path], split: str) -> list[P
 
 
 def _read(name: str, task: Task, path: Path) -> pa.Table:
-    rows = read_table(path, [*task.text, task.label], task.where)
+    rows = read_table(path, [*task.text, task.label], task.where, texts=task.text)
     if not rows.num_rows:
         raise UserError(f"tasks.{name}: {path} has no rows" + (f" where {task.where}" if task.where else ""))
     columns = {target: _as_text(rows[column]) for target, column in zip(text_columns(task), task.text, strict=True)}

@@ -5,6 +5,7 @@ a given probability, by one of its candidates. Of a word that is one piece to th
 the model predicts in its place; of any other word, its neighbours among the word vectors.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from textbook.errors import UserError
+from textbook.files import digest, write_aside
 from textbook.params import Augmented
 from textbook.retrieval.rake import STOP_WORDS
 from textbook.textbooks.book import PAIR_SCHEMA, SCHEMA
@@ -25,7 +27,7 @@ from textbook.textbooks.leaks import LeakFilter
 from textbook.textbooks.vectors import Vectors, nearest
 from textbook.words import word_spans
 
-CHUNK = 2_000  # sentences (or pairs) whose masked words are predicted together
+CHUNK = 500  # sentences (or pairs) whose words are looked up together, and again after a crash
 LEAKS_KEPT = 1_000  # sentences of which is remembered whether they leak: one of a pair comes again and again
 
 
@@ -36,6 +38,9 @@ class Slot:
     start: int
     end: int
     candidates: Sequence[str]
+
+
+FindSlots = Callable[[Sequence[str]], list[list[Slot]]]
 
 
 def eligible(sentence: str) -> list[Span]:
@@ -68,6 +73,20 @@ def find_slots(sentences: Sequence[str], lm: MaskedLm, vectors: Vectors, *, k: i
     ]
 
 
+def keep_slots(slots: FindSlots, folder: Path) -> FindSlots:
+    """Find slots and keep them in `folder`; the same sentences together are found there the next time."""
+
+    def find(sentences: Sequence[str]) -> list[list[Slot]]:
+        path = folder / f"{digest(list(sentences))}.json"
+        if not path.is_file():
+            rows = [[(slot.start, slot.end, slot.candidates) for slot in row] for row in slots(sentences)]
+            with write_aside(path) as aside:
+                aside.write_text(json.dumps(rows), encoding="utf-8")
+        return [[Slot(*slot) for slot in row] for row in json.loads(path.read_text(encoding="utf-8"))]
+
+    return find
+
+
 def vary(sentence: str, slots: Sequence[Slot], *, variants: int, probability: float, seed: Sequence[int]) -> list[str]:
     """Random variants of a sentence; the first ones are the same however many there are. Some can be equal.
 
@@ -89,7 +108,7 @@ def vary(sentence: str, slots: Sequence[Slot], *, variants: int, probability: fl
 def write_augmented(
     first: Sequence[str],
     second: Sequence[str] | None,
-    slots: Callable[[Sequence[str]], list[list[Slot]]],
+    slots: FindSlots,
     leaks: LeakFilter,
     target: Path,
     settings: Augmented,
@@ -102,7 +121,8 @@ def write_augmented(
 
     Args:
         second: the second sentences of pairs.
-        slots: finds the words of sentences that can be replaced; `find_slots`.
+        slots: finds the words of sentences that can be replaced; `find_slots`, and with `keep_slots` a call that was
+            killed goes on with the next chunk.
 
     Returns:
         How many `sentences` (or pairs) were written, of these `originals`; `duplicates` and `leaks` that were not.
@@ -113,6 +133,8 @@ def write_augmented(
     schema = SCHEMA if second is None else PAIR_SCHEMA
     cases: list[tuple[str, ...]] = list(dict.fromkeys(zip(first, *([] if second is None else [second]), strict=True)))
     counts = {"sentences": 0, "originals": 0, "duplicates": len(first) - len(cases), "leaks": 0}
+    order = np.random.default_rng(settings.seed).permutation(len(cases))
+    varied = frozenset(order[: settings.varied].tolist())
     leaky = lru_cache(LEAKS_KEPT)(leaks.leaks)
     seen: set[int] = set()
     progress = tqdm(total=len(cases), desc="augment", unit="case")
@@ -120,7 +142,7 @@ def write_augmented(
         for start in range(0, len(cases), CHUNK):
             chunk = cases[start : start + CHUNK]
             rows: list[tuple[object, ...]] = []
-            for texts, rank in _variants(chunk, start, slots, settings):
+            for texts, rank in _variants(chunk, start, varied, slots, settings):
                 digest = int.from_bytes(blake2b("\0".join(texts).encode(), digest_size=8).digest())
                 if digest in seen:
                     counts["duplicates"] += 1
@@ -143,23 +165,28 @@ def write_augmented(
 def _variants(
     cases: Sequence[tuple[str, ...]],
     start: int,
-    slots: Callable[[Sequence[str]], list[list[Slot]]],
+    varied: frozenset[int],
+    slots: FindSlots,
     settings: Augmented,
 ) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Some sentences or pairs, which the task counts from `start`, each followed by its variants; with their ranks."""
-    sentences = list(dict.fromkeys(text for case in cases for text in case))
-    found = dict(zip(sentences, slots(sentences), strict=True))
+    """Some sentences or pairs, which the task counts from `start`, each followed by its variants; with their ranks.
+
+    `varied` has the numbers of those that have variants.
+    """
+    chosen = [case for number, case in enumerate(cases, start) if number in varied]
+    sentences = list(dict.fromkeys(text for case in chosen for text in case))
+    found = dict(zip(sentences, slots(sentences), strict=True)) if sentences else {}
     for number, case in enumerate(cases, start):
         yield case, 0
-        for side, text in enumerate(case):
-            varied = vary(
+        for side, text in enumerate(case if number in varied else ()):
+            variants = vary(
                 text,
                 found[text],
                 variants=settings.variants,
                 probability=settings.probability,
                 seed=(settings.seed, number, side),
             )
-            for rank, variant in enumerate(varied, start=1):
+            for rank, variant in enumerate(variants, start=1):
                 yield (*case[:side], variant, *case[side + 1 :]), rank
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -30,7 +31,7 @@ def write_book(
         rank, score: of each of `ids`; empty where nothing was searched.
 
     Returns:
-        How many `sentences` were written and how many were `leaks`.
+        How many `sentences` were written, their `bytes` in UTF-8 with a newline after each, and how many were `leaks`.
 
     Raises:
         UserError: nothing is left.
@@ -38,13 +39,13 @@ def write_book(
     rows = take_sentences(corpus, ids)
     empty = pa.nulls(len(ids))
     columns = [rows["sentence"], empty if rank is None else rank, empty if score is None else score, rows["source"]]
-    keep = [not leaks.leaks(sentence) for sentence in rows["sentence"].to_pylist()]
     book = pa.table([pa.chunked_array([c]) if isinstance(c, pa.Array) else c for c in columns], names=SCHEMA.names)
-    book = book.cast(SCHEMA).filter(pa.array(keep, pa.bool_()))
+    book = book.cast(SCHEMA).filter(pa.array(~leaks.find(rows["sentence"])))
     if not book.num_rows:
         raise UserError(f"{target.name}: no sentence of {corpus} is left for this textbook")
-    pq.write_table(book, target, compression="zstd")
-    return {"sentences": book.num_rows, "leaks": len(ids) - book.num_rows}
+    pq.write_table(book, target, compression="zstd", use_dictionary=["source"])
+    size = pc.sum(pc.binary_length(book["sentence"])).as_py() + book.num_rows
+    return {"sentences": book.num_rows, "bytes": size, "leaks": len(ids) - book.num_rows}
 
 
 def read_book(path: Path) -> tuple[list[str], list[str] | None]:

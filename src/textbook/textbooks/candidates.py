@@ -18,11 +18,10 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from textbook.errors import UserError
+from textbook.textbooks.onednn import use_onednn
+from textbook.textbooks.vectors import SPACE_MARKS
 
 Span = tuple[int, int]
-
-# With which mark a piece begins that starts a word after a space: byte-level BPE's, SentencePiece's.
-_SPACE_MARKS = ("Ġ", "▁")
 
 _BEHIND_ATTENTION = re.compile(r"\.layer\.\d+\.attention\.output$")
 
@@ -76,8 +75,11 @@ def load_masked_lm(folder: Path, device: torch.device) -> MaskedLm:
     if tokenizer.mask_token_id is None:
         raise UserError(f"{folder}: its tokenizer has no mask token")
     after_space, after_other = _vocabulary(tokenizer)
+    model = model.to(device).eval()
+    if device.type == "cpu":
+        use_onednn(model)
     return MaskedLm(
-        model=model.to(device).eval(),
+        model=model,
         tokenizer=tokenizer,
         after_space=after_space,
         after_other=after_other,
@@ -140,14 +142,22 @@ def _top(lm: MaskedLm, rows: Sequence[tuple[Doubled, Span]], k: int) -> list[lis
         for name, part in inputs.items()
         if name in lm.tokenizer.model_input_names
     }
-    logits = _logits(lm.model, known, torch.from_numpy(places).to(lm.device))
+    rows_and_places = (torch.arange(len(rows)), torch.from_numpy(places))
+    logits = logits_at(lm.model, known, *(part.to(lm.device) for part in rows_and_places))
     top: list[list[int]] = logits.topk(min(k, logits.shape[1])).indices.sort().values.tolist()
     return top
 
 
-def _logits(model: PreTrainedModel, inputs: dict[str, Tensor], places: Tensor) -> Tensor:
-    """The logits [rows, vocabulary] at one place of each row; what only the other places need is never computed."""
-    rows = torch.arange(len(places), device=places.device)
+def logits_at(model: PreTrainedModel, inputs: dict[str, Tensor], rows: Tensor, places: Tensor) -> Tensor:
+    """What a masked language model predicts at some places of a batch; what only the others need is never computed.
+
+    Args:
+        inputs: token ids and the like, each [batch, seq].
+        rows, places: where: `input_ids[rows, places]`; both [n].
+
+    Returns:
+        logits [n, vocabulary].
+    """
 
     def keep(_module: nn.Module, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(state[rows, places].unsqueeze(1) for state in states)
@@ -188,7 +198,7 @@ def _vocabulary(tokenizer: PreTrainedTokenizerBase) -> tuple[list[str | None], l
         return words, words
     plain = [None if piece in special else tokenizer.convert_tokens_to_string([piece]).strip() for piece in pieces]
     plain = [word if word and "\N{REPLACEMENT CHARACTER}" not in word else None for word in plain]
-    after_space = [word if piece.startswith(_SPACE_MARKS) else None for piece, word in zip(pieces, plain, strict=True)]
+    after_space = [word if piece.startswith(SPACE_MARKS) else None for piece, word in zip(pieces, plain, strict=True)]
     known = set(after_space)
     return after_space, [word if word in known else None for word in plain]
 

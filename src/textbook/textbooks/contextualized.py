@@ -5,13 +5,14 @@ corpus remembers the best rank of each sentence, so memory does not grow with an
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from textbook.retrieval.hits import Index
+from textbook.retrieval.hits import Hits, Index
 from textbook.retrieval.rake import query
 
 UNSEEN = np.iinfo(np.int32).max
@@ -46,34 +47,43 @@ class Merged:
 
 def retrieve(index: Index, anchors: Sequence[str], *, k: int, phrases: int) -> Merged:
     """Search the top k sentences of every anchor and merge them."""
-    rank = np.full(index.sentences, UNSEEN, np.int32)
-    score = np.zeros(index.sentences, np.float32)
+    best = np.full(index.sentences, (UNSEEN << 32) | UNSEEN, np.int64)
     hits = without_keywords = without_hits = 0
     with tqdm(total=len(anchors), desc="retrieve", unit="anchor") as progress:
-        for batch in _batches(anchors, ANCHOR_BATCH):
-            queries = [query(anchor, phrases) for anchor in batch]
-            found = index.search([tokens for tokens, _ in queries], k)
-            for place in range(found.ids.shape[1]):
-                has = found.counts > place
-                _merge(rank, score, place + 1, found.ids[has, place], found.scores[has, place])
+        for found, fell_back in _search(index, anchors, k, phrases):
+            _merge(best, found)
             hits += int(found.counts.sum())
             without_hits += int((found.counts == 0).sum())
-            without_keywords += sum(fell_back for _, fell_back in queries)
-            progress.update(len(batch))
+            without_keywords += fell_back
+            progress.update(len(found.counts))
+    rank, score = (best >> 32).astype(np.int32), (UNSEEN - (best & UNSEEN)).astype(np.int32).view(np.float32)
     return Merged(k, rank, score, hits, without_keywords, without_hits)
 
 
-def _merge(
-    rank: NDArray[np.int32], score: NDArray[np.float32], place: int, ids: NDArray[np.int64], scores: NDArray[np.float32]
-) -> None:
-    """Note the hits of one place: a better rank wins, at the same rank the higher score."""
-    better = rank[ids] > place
-    score[ids[better]] = 0
-    rank[ids[better]] = place
-    same = rank[ids] == place
-    np.maximum.at(score, ids[same], scores[same])
+def _search(index: Index, anchors: Sequence[str], k: int, phrases: int) -> Iterator[tuple[Hits, int]]:
+    """The hits of each batch of anchors, and how many of them have no keywords.
+
+    A batch is searched while the one before it is merged and the queries of the next are made.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        waiting = None
+        for start in range(0, len(anchors), ANCHOR_BATCH):
+            queries = [query(anchor, phrases) for anchor in anchors[start : start + ANCHOR_BATCH]]
+            search = beside.submit(index.search, [tokens for tokens, _ in queries], k)
+            if waiting:
+                yield waiting[0].result(), waiting[1]
+            waiting = search, sum(fell_back for _, fell_back in queries)
+        if waiting:
+            yield waiting[0].result(), waiting[1]
 
 
-def _batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _merge(best: NDArray[np.int64], found: Hits) -> None:
+    """Note the hits: a better rank wins, at the same rank the higher score.
+
+    `best` has both in one number for each sentence, the rank above 32 bits that are fewer for a higher score. As scores
+    are positive, their bits rank as they do.
+    """
+    places = np.arange(found.ids.shape[1])
+    keys = (places + 1 << 32) | (UNSEEN - found.scores.view(np.int32).astype(np.int64))
+    has = places < found.counts[:, None]
+    np.minimum.at(best, found.ids[has], keys[has])

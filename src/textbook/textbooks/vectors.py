@@ -1,4 +1,4 @@
-"""Word vectors in GloVe's text format, and the words nearest to a word."""
+"""Word vectors, in the forms in which they are given away, and the words nearest to a word."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,18 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from textbook.errors import UserError
 
 WORDS = 100_000  # the most frequent ones, which come first in the file [TinyBERT]
 LOOKUPS = 64  # words looked up together: their similarities to all others take 26 MB
+SPACE_MARKS = ("Ġ", "▁")  # byte-level BPE's and SentencePiece's: so begins a piece that starts a word after a space
+_STATIC_MODEL = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -24,20 +30,38 @@ class Vectors:
 
 
 def read_vectors(path: Path, limit: int = WORDS) -> Vectors:
-    """The first `limit` words of a file in GloVe's text format: on each line a word and its numbers, between spaces.
+    """The first `limit` words and their vectors, from a file or folder of one of these forms.
 
-    Args:
-        path: the file, or a folder with one such file, `*.txt`.
+    - GloVe's text format, on each line a word and its numbers, between spaces: a file, or a folder with one `*.txt`;
+    - an array of vectors, `*.npy`, and its words in the one column of a table, `*.parquet`: a folder;
+    - static embeddings of Model2Vec, `model.safetensors` and `tokenizer.json`: a folder. Its words are the pieces of
+      the vocabulary that start a word.
 
     Raises:
-        UserError: there is not one file, or a line is not a word and as many numbers as on the first line.
+        UserError: it is none of these, or damaged; in a text file the line is named.
     """
-    if path.is_dir():
-        found = sorted(path.glob("*.txt"))
-        if len(found) != 1:
-            raise UserError(f"{path}: must hold one file of word vectors, *.txt; it has {len(found)}")
-        path = found[0]
+    if (path / _STATIC_MODEL).is_file():
+        words, matrix = _from_static_model(path)
+    elif path.is_dir() and any(path.glob("*.npy")):
+        words, matrix = _from_array(path)
+    else:
+        words, matrix = _from_text(_only(path, "*.txt") if path.is_dir() else path, limit)
     places: dict[str, int] = {}
+    rows: list[int] = []
+    for row, word in enumerate(words[:limit]):
+        if word not in places:
+            places[word] = len(rows)
+            rows.append(row)
+    if not rows:
+        raise UserError(f"{path}: holds no word vectors")
+    units = matrix[rows].astype(np.float32)
+    lengths = np.linalg.norm(units, axis=1, keepdims=True)
+    units /= np.where(lengths > 0, lengths, 1)
+    return Vectors(list(places), places, units)
+
+
+def _from_text(path: Path, limit: int) -> tuple[list[str], NDArray[np.float32]]:
+    words: list[str] = []
     rows: list[NDArray[np.float32]] = []
     try:
         with path.open(encoding="utf-8", newline="\n") as file:  # a word may hold any other line end of Unicode
@@ -51,17 +75,63 @@ def read_vectors(path: Path, limit: int = WORDS) -> Vectors:
                 if not len(row) or not np.isfinite(row).all() or (rows and len(row) != len(rows[0])):
                     width = f"{len(rows[0])} " if rows else ""
                     raise UserError(f"{path}, line {number}: must be a word and {width}numbers, between spaces")
-                if word not in places:
-                    places[word] = len(rows)
-                    rows.append(row)
+                words.append(word)
+                rows.append(row)
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not text in UTF-8: {error}") from None
-    if not rows:
-        raise UserError(f"{path}: holds no word vectors")
-    matrix = np.stack(rows)
-    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-    matrix /= np.where(lengths > 0, lengths, 1)
-    return Vectors(list(places), places, matrix)
+    return words, np.array(rows)
+
+
+def _from_array(folder: Path) -> tuple[list[str], NDArray[np.float32]]:
+    array, table = _only(folder, "*.npy"), _only(folder, "*.parquet")
+    try:
+        matrix = np.load(array, mmap_mode="r", allow_pickle=False)
+        columns = pq.read_table(table)
+    except (OSError, ValueError) as error:  # Arrow's errors are among them
+        raise UserError(f"{folder}: no word vectors can be read: {str(error).splitlines()[0]}") from None
+    if columns.num_columns != 1 or not pa.types.is_string(columns.schema.types[0]):
+        raise UserError(f"{table}: must have one column, with the words; it has {', '.join(columns.column_names)}")
+    return columns.column(0).to_pylist(), _checked(matrix, columns.num_rows, array)
+
+
+def _from_static_model(folder: Path) -> tuple[list[str], NDArray[np.float32]]:
+    try:
+        tensors = load_file(folder / _STATIC_MODEL)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # the tokenizers library raises no other class
+        raise UserError(f"{folder}: no static embeddings can be read: {str(error).splitlines()[0]}") from None
+    if "embeddings" not in tensors:
+        raise UserError(f"{folder / _STATIC_MODEL}: has no tensor 'embeddings'; it has {', '.join(sorted(tensors))}")
+    matrix = tensors["embeddings"]
+    if "mapping" in tensors:  # tokens share vectors: of each token the number of its vector
+        matrix = matrix[tensors["mapping"]]
+    vocabulary = tokenizer.get_vocab()
+    pieces = sorted(vocabulary, key=vocabulary.__getitem__)
+    matrix = _checked(matrix, len(pieces), folder / _STATIC_MODEL)
+    special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
+    marked = any(piece.startswith(SPACE_MARKS) for piece in pieces)
+    words = {
+        piece[marked:]: row
+        for row, piece in enumerate(pieces)
+        if piece not in special and (piece.startswith(SPACE_MARKS) if marked else not piece.startswith("##"))
+    }
+    words.pop("", None)  # the mark alone
+    return list(words), matrix[list(words.values())]
+
+
+def _checked(matrix: NDArray[np.float32], words: int, path: Path) -> NDArray[np.float32]:
+    """Refuse a matrix that does not have a row of numbers for each word."""
+    if matrix.ndim != 2 or len(matrix) != words or not np.isfinite(matrix).all():
+        raise UserError(f"{path}: must have a row of numbers for each of {words:,} words; its shape is {matrix.shape}")
+    return matrix
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    """The one file in a folder with such a name."""
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        raise UserError(f"{folder}: must hold one file of word vectors, {pattern}; it has {len(found)}")
+    return found[0]
 
 
 def nearest(vectors: Vectors, words: Iterable[str], k: int) -> dict[str, list[str]]:

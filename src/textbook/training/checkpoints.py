@@ -1,59 +1,81 @@
 """Checkpoints of a training run: whole or not there, in safetensors, the newest kept."""
 
+import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from textbook.errors import UserError
 from textbook.files import remove, write_aside
+from textbook.training.replicas import Replica
 
 KEPT = 2  # one to go on from, and the one before it should that be damaged
 _NAMES = "[0-9]*.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
+Run = Mapping[str, Any]  # what makes a run that run and no other: named values that JSON knows
 
-def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: Optimizer) -> None:
-    """Save weights, optimizer moments and random state after `step` steps; all but the newest `KEPT` go."""
+
+def save_checkpoint(
+    folder: Path, step: int, model: nn.Module, optimizer: Optimizer, run: Run, replica: Replica
+) -> None:
+    """Save weights, optimizer moments and the random state of all processes after `step` steps.
+
+    All processes call it and the first one writes. All but the newest `KEPT` go.
+    """
+    random = {name: replica.gather(state) for name, state in _random_state().items()}
+    if replica.rank:
+        return
     tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": state[name].detach().cpu() for name in _MOMENTS}
-    tensors |= {f"random.{name}": state for name, state in _random_state().items()}
+    tensors |= {f"random.{rank}.{name}": state for name, states in random.items() for rank, state in enumerate(states)}
     path = folder / f"{step:08}.safetensors"
     with write_aside(path) as aside:
-        save_file({name: tensor.clone() for name, tensor in tensors.items()}, aside)
+        save_file({name: tensor.clone() for name, tensor in tensors.items()}, aside, {"run": json.dumps(run)})
     for older in sorted(folder.glob(_NAMES))[:-KEPT]:
         remove(older)
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer) -> int:
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer, run: Run, replica: Replica) -> int:
     """Go on from the newest checkpoint, if there is one; a damaged one is passed over with a warning.
 
     Returns:
         The steps done so far: 0 without a checkpoint.
 
     Raises:
-        UserError: the checkpoint is that of another model.
+        UserError: the checkpoint is that of another run or another model.
     """
     for path in sorted(folder.glob(_NAMES), reverse=True):
         try:
-            tensors = load_file(path)
+            with safe_open(path, "pt") as file:
+                written = json.loads((file.metadata() or {}).get("run", "{}"))
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         except (SafetensorError, OSError) as error:
             warnings.warn(f"{path}: damaged ({error}), going on from the checkpoint before it", stacklevel=2)
             continue
+        for name, value in run.items():
+            if written.get(name) != value:
+                was = f"{name} was {written.get(name)!r} and is {value!r}"
+                raise UserError(f"{path}: is a checkpoint of another run ({was}); remove {folder}")
         try:
             model.load_state_dict(_below(tensors, "model."))
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{path}: is a checkpoint of another model ({reason}); remove {folder}") from None
         _restore(optimizer, _below(tensors, "optimizer."))
-        random = _below(tensors, "random.")
-        torch.set_rng_state(random["cpu"])
-        if "cuda" in random:
+        # Of a process that wasn't there, on another number of devices, there is none: it keeps that of its seed.
+        random = _below(tensors, f"random.{replica.rank}.")
+        if "cpu" in random:
+            torch.set_rng_state(random["cpu"])
+        if "cuda" in random and torch.cuda.is_available():
             torch.cuda.set_rng_state(random["cuda"])
         return int(path.stem)
     return 0

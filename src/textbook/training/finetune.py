@@ -59,7 +59,7 @@ def finetune(
     Args:
         measure: gives the figures of the model on validation data, the first of which decides which epoch is better.
         name: what the progress bar says.
-        objective: what it learns from besides the labels.
+        objective: the loss, which the labels alone make unless it says otherwise.
         log: gets `loss` (mean over the epoch) and the figures after every epoch.
 
     Returns:
@@ -67,8 +67,7 @@ def finetune(
         best epoch, which is: on the validation data they are then a little too good.
     """
     model.to(device.kind)
-    lengths = train.tokens.lengths()
-    steps = settings.epochs * -(-len(lengths) // settings.batch)
+    steps = settings.epochs * -(-len(train.tokens) // settings.batch)
     step = 0
     optimizer = make_optimizer(model, settings.weight_decay)
     torch.manual_seed(settings.seed)
@@ -78,7 +77,7 @@ def finetune(
         for epoch in range(settings.epochs):
             model.train()
             losses = []
-            for rows in epoch_batches(lengths, settings.batch, settings.seed, epoch):
+            for rows in epoch_batches(train.tokens.offsets, settings.batch, settings.seed, epoch):
                 batch = {key: part.to(device.kind) for key, part in collate(train.tokens, rows, pad_id).items()}
                 labels = torch.from_numpy(train.labels[rows]).to(device.kind)
                 with device.autocast():

@@ -31,7 +31,7 @@ def relations(states_BLH: Tensor, mask_BL: Tensor, heads: int) -> Tensor:
     return F.log_softmax(masked, dim=-1)
 
 
-def relation_loss(teacher: Qkv, student: Qkv, mask_BL: Tensor, heads: int) -> Tensor:
+def relation_loss(teacher: Qkv, student: Qkv, mask_BL: Tensor, heads: int, weights_B: Tensor | None = None) -> Tensor:
     """KL(teacher ‖ student) of the Q-Q, K-K and V-V relations, added up.
 
     Summed over keys, averaged over relation heads, over the valid queries of each sentence, and over the sentences
@@ -41,16 +41,20 @@ def relation_loss(teacher: Qkv, student: Qkv, mask_BL: Tensor, heads: int) -> Te
         teacher, student: queries, keys and values [B, L, H], each model with its own H.
         mask_BL: 1 where there is a token.
         heads: relation heads; must divide both hidden sizes.
+        weights_B: what each sentence counts, where that isn't one part of this batch: its part of a batch that several
+            devices share, or nothing if it only fills a batch up.
 
     Returns:
         A scalar in fp32.
     """
     lengths_B = mask_BL.sum(1)
+    if weights_B is None:
+        weights_B = torch.full_like(lengths_B, 1 / len(lengths_B), dtype=torch.float32)
     total = torch.zeros((), device=mask_BL.device)
     for theirs, ours in zip(teacher, student, strict=True):
         with torch.no_grad():
             target_BALL = relations(theirs, mask_BL, heads)
         kl_BALL = F.kl_div(relations(ours, mask_BL, heads), target_BALL, log_target=True, reduction="none")
         kl_BL = kl_BALL.sum(3).mean(1) * mask_BL
-        total = total + (kl_BL.sum(1) / lengths_B).mean()
+        total = total + (kl_BL.sum(1) / lengths_B * weights_B).sum()
     return total

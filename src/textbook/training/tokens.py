@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from textbook.errors import UserError
-from textbook.files import write_aside
+from textbook.files import read_json
 
-CHUNK = 10_000
+CHUNK = 10_000  # texts that are tokenised together
+SUMMARY = "tokens.json"  # written last
+ARRAYS = ("ids", "types", "offsets")
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,20 @@ class Tokens:
     ids: NDArray[np.unsignedinteger]
     types: NDArray[np.uint8]
     offsets: NDArray[np.int64]
+    largest: int
+    """The largest token id."""
+    longest: int
+    """Tokens of the longest text."""
+    folder: Path | None = None
+    """Where it is mapped from."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def __reduce__(self) -> tuple[Any, ...]:  # to another process a mapped file goes by its name
+        if self.folder is not None:
+            return open_tokens, (self.folder,)
+        return Tokens, (self.ids, self.types, self.offsets, self.largest, self.longest)
 
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each text."""
@@ -41,57 +55,62 @@ def tokenize(
     tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second: Sequence[str] | None, max_length: int
 ) -> Tokens:
     """Tokenise sentences, or pairs if there are second ones; longer texts are cut to `max_length` tokens."""
-    dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
-    ids: list[NDArray[np.unsignedinteger]] = [np.zeros(0, dtype)]
-    types: list[NDArray[np.uint8]] = [np.zeros(0, np.uint8)]
-    lengths: list[int] = []
-    for start in tqdm(range(0, len(first), CHUNK), desc="tokenize", unit="chunk", disable=len(first) <= CHUNK):
-        pairs = None if second is None else list(second[start : start + CHUNK])
-        encoded = tokenizer(
-            list(first[start : start + CHUNK]),
-            pairs,
-            truncation=True,
-            max_length=max_length,
-            return_token_type_ids=True,
-        )
-        ids += [np.array(row, dtype) for row in encoded["input_ids"]]
-        types += [np.array(row, np.uint8) for row in encoded["token_type_ids"]]
-        lengths += [len(row) for row in encoded["input_ids"]]
+    starts = range(0, max(1, len(first)), CHUNK)
+    chunks = [
+        encode(tokenizer, first[at : at + CHUNK], None if second is None else second[at : at + CHUNK], max_length)
+        for at in starts
+    ]
+    ids, types, lengths = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    return Tokens(np.concatenate(ids), np.concatenate(types), offsets)
+    return Tokens(ids, types, offsets, int(ids.max(initial=0)), int(lengths.max(initial=0)))
 
 
-def save_tokens(tokens: Tokens, folder: Path) -> None:
-    """Write token ids to a folder, whole or not at all."""
-    with write_aside(folder) as aside:
-        aside.mkdir()
-        for name in ("ids", "types", "offsets"):
-            np.save(aside / f"{name}.npy", getattr(tokens, name))
+def encode(
+    tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second: Sequence[str] | None, max_length: int
+) -> tuple[NDArray[np.unsignedinteger], NDArray[np.uint8], NDArray[np.int64]]:
+    """Token ids and segments of all texts, flat, and the tokens of each text."""
+    if tokenizer.is_fast:  # straight to its Rust, which works on several cores; half of the time goes otherwise
+        backend = tokenizer.backend_tokenizer
+        backend.no_padding()
+        backend.enable_truncation(max_length)
+        encoded = backend.encode_batch_fast(list(first) if second is None else list(zip(first, second, strict=True)))
+        backend.no_truncation()
+        ids, types = [text.ids for text in encoded], [text.type_ids for text in encoded]
+    else:
+        pairs = None if second is None else list(second)
+        rows = tokenizer(list(first), pairs, truncation=True, max_length=max_length, return_token_type_ids=True)
+        ids, types = rows["input_ids"], rows["token_type_ids"]
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    count, dtype = int(lengths.sum()), np.uint16 if len(tokenizer) <= 2**16 else np.uint32
+    flat: NDArray[np.unsignedinteger] = np.fromiter(chain.from_iterable(ids), dtype, count)
+    return flat, np.fromiter(chain.from_iterable(types), np.uint8, count), lengths
 
 
 def open_tokens(folder: Path) -> Tokens:
     """Map token ids from a folder.
 
     Raises:
-        UserError: the files are not there, cut off, or don't fit each other.
+        UserError: the files are not there, empty, cut off, or don't fit each other.
     """
     try:
-        ids, types, offsets = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("ids", "types", "offsets"))
+        ids, types, offsets = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
+        summary = read_json(folder / SUMMARY)
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: no token file: {error}") from None
-    if len(offsets) < 2 or offsets[-1] != len(ids) or len(ids) != len(types):
-        raise UserError(f"{folder}: is empty or damaged; remove it and run again")
-    return Tokens(ids, types, offsets)
+        raise UserError(f"{folder}: is no token file ({error}); remove the folder and run again") from None
+    found = {"texts": len(offsets) - 1, "tokens": len(ids)}
+    if found["texts"] < 1 or not found.items() <= summary.items() or not offsets[-1] == len(ids) == len(types):
+        raise UserError(f"{folder}: is empty or damaged; remove the folder and run again")
+    return Tokens(ids, types, offsets, summary["largest"], summary["longest"], folder)
 
 
-def collate(tokens: Tokens, rows: NDArray[np.int64], pad_id: int) -> dict[str, Tensor]:
-    """The texts `rows`, padded to the longest of them.
+def collate(tokens: Tokens, rows: NDArray[np.int64], pad_id: int, multiple: int = 1) -> dict[str, Tensor]:
+    """The texts `rows`, padded to the longest of them, or to the next multiple of some length.
 
     Returns:
         `input_ids`, `attention_mask` and `token_type_ids`, each int64 [batch, seq].
     """
     starts, lengths = tokens.offsets[rows], tokens.offsets[rows + 1] - tokens.offsets[rows]
-    valid = np.arange(lengths.max()) < lengths[:, None]
+    valid = np.arange(-(-lengths.max() // multiple) * multiple) < lengths[:, None]
     flat = np.concatenate([np.arange(start, start + length) for start, length in zip(starts, lengths, strict=True)])
     ids = np.full(valid.shape, pad_id, np.int64)
     types = np.zeros(valid.shape, np.int64)

@@ -1,0 +1,141 @@
+"""An encoder that learns to fill masked words: what is hidden, that it learns, and that it goes on where it was."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoModel, BertConfig, BertModel, BertTokenizerFast, PreTrainedModel
+
+import textbook.training.masked_lm as module
+from conftest import MEALS, make_meals
+from textbook.errors import UserError
+from textbook.models.encoder import load_tokenizer
+from textbook.params import MaskedLmAsset
+from textbook.textbooks.candidates import double, load_masked_lm, predict
+from textbook.training.device import Device
+from textbook.training.log import Log, silent
+from textbook.training.masked_lm import add_head, hide, train_masked_lm
+from textbook.training.tokens import tokenize
+
+CPU = Device(torch.device("cpu"), bf16=False)
+SETTINGS = {
+    "encoder": "encoder",
+    "sentences": 1000,
+    "steps": 40,
+    "batch": 16,
+    "lr": 5e-3,
+    "warmup": 0.1,
+    "weight_decay": 0.01,
+    "max_length": 32,
+    "seed": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face folder with a tiny untrained encoder that knows the words of `MEALS`."""
+    folder = tmp_path_factory.mktemp("encoder")
+    kinds = [word for words in MEALS.values() for word in words]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "(", ")", "the", "very", "much", *kinds]
+    (folder / "vocab.txt").write_text("\n".join(pieces))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=len(pieces), max_position_embeddings=64, **shape)).save_pretrained(folder)
+    return folder
+
+
+def train(encoder: Path, log: Log = silent, checkpoints: Path | None = None, **changes: Any) -> PreTrainedModel:
+    tokenizer = load_tokenizer(encoder)
+    tokens = tokenize(tokenizer, make_meals(400, seed=0), make_meals(400, seed=1), 32)
+    model = add_head(encoder, seed=0)
+    how = MaskedLmAsset(**{**SETTINGS, **changes})
+    train_masked_lm(model, tokenizer, tokens, how, device=CPU, log=log, checkpoints=checkpoints)
+    return model
+
+
+def test_the_trained_model_proposes_what_fits(encoder: Path, tmp_path: Path) -> None:
+    history: list[Mapping[str, float]] = []
+    model = train(encoder, log=lambda _, figures: history.append(figures), steps=200)
+    assert history[-1]["loss"] < 0.7 * history[0]["loss"]
+    assert history[-1]["accuracy"] > 2 * history[0]["accuracy"]
+    model.save_pretrained(tmp_path)
+    load_tokenizer(encoder).save_pretrained(tmp_path)
+    lm = load_masked_lm(tmp_path, torch.device("cpu"))
+    sentence = "the dog finds sour meat."
+    for kind, word in (("animal", "dog"), ("verb", "finds"), ("taste", "sour"), ("food", "meat")):
+        start = sentence.index(word)
+        (found,) = predict(lm, [(double(lm, [sentence])[0], (start, start + len(word)))], k=5, batch=8)
+        assert set(found) == set(MEALS[kind])
+
+
+def test_the_head_comes_on_top_of_the_encoder_and_shares_its_embeddings(encoder: Path) -> None:
+    model = add_head(encoder, seed=0)
+    for name, weight in AutoModel.from_pretrained(encoder, add_pooling_layer=False).state_dict().items():
+        assert torch.equal(model.base_model.state_dict()[name], weight), name
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+
+def test_what_is_no_encoder_is_refused(encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no masked language model can be made of it"):
+        add_head(tmp_path, seed=0)
+    whole = AutoModel.from_pretrained(encoder)
+    rest = {name: weight for name, weight in whole.state_dict().items() if "layer.1.output" not in name}
+    whole.save_pretrained(tmp_path, state_dict=rest)
+    with pytest.raises(UserError, match=r"is no whole encoder; it lacks bert\.encoder\.layer\.1\.output"):
+        add_head(tmp_path, seed=0)
+
+
+@pytest.mark.parametrize("die_at", [10, 30])
+def test_a_killed_run_goes_on_to_the_same_weights(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, die_at: int
+) -> None:
+    monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
+
+    class Killed(Exception):
+        pass
+
+    def die(step: int, _figures: Mapping[str, float]) -> None:
+        if step == die_at:
+            raise Killed
+
+    whole = train(encoder)
+    with pytest.raises(Killed):
+        train(encoder, log=die, checkpoints=tmp_path)
+    steps: list[int] = []
+    resumed = train(encoder, log=lambda step, _: steps.append(step), checkpoints=tmp_path)
+    assert min(steps) == die_at
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(encoder: Path) -> None:
+    with pytest.raises(UserError, match=r"masked LM: the loss of the steps up to \d+ is (nan|inf); a smaller lr"):
+        train(encoder, lr=1e30)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40))
+@settings(max_examples=50)
+def test_only_what_may_be_hidden_is_and_the_rest_stays(seed: int, length: int) -> None:
+    chance = np.random.default_rng(seed)
+    ids = chance.integers(10, 100, (3, length))
+    allowed = chance.random(ids.shape) < 0.5
+    given_ids, hidden = hide(ids, allowed, mask_id=4, vocabulary=100, chance=chance)
+    assert not (hidden & ~allowed).any()
+    assert (given_ids == ids)[~hidden].all()
+
+
+def test_the_shares_are_those_of_bert() -> None:
+    ids = np.full((1000, 200), 50)
+    found, hidden = hide(ids, np.ones_like(ids, bool), mask_id=4, vocabulary=1000, chance=np.random.default_rng(0))
+    chosen = found[hidden]
+    shares = {"hidden": (hidden.mean(), 0.15, ids.size)}
+    shares |= {"masked": ((chosen == 4).mean(), 0.8 + 0.1 / 1000, chosen.size)}
+    shares |= {"kept": ((chosen == 50).mean(), 0.1 + 0.1 / 1000, chosen.size)}
+    for name, (share, expected, count) in shares.items():
+        assert abs(share - expected) < 4 * (expected * (1 - expected) / count) ** 0.5, name

@@ -1,0 +1,90 @@
+"""What makes the loop fast doesn't change what it computes: 300 steps beside a loop written as plainly as it gets."""
+
+import numpy as np
+import pytest
+import torch
+from toy import NO_DROPOUT, SETTINGS, figures_of, toy_student, toy_tokens
+
+from textbook.models.encoder import load_encoder
+from textbook.training.batches import BatchStream
+from textbook.training.device import Device
+
+STEPS = 300
+
+
+def plain_relations(states, mask, heads):
+    batch, length, hidden = states.shape
+    x = states.reshape(batch, length, heads, hidden // heads).permute(0, 2, 1, 3)
+    scores = x @ x.transpose(-1, -2) / (hidden // heads) ** 0.5
+    return scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(-1)
+
+
+def plain_losses(teacher_folder):
+    """Eager attention, every layer to the end, all batches padded to 32 tokens, PyTorch's own AdamW and schedule."""
+    teacher = load_encoder(teacher_folder).eval()
+    student = toy_student(teacher_folder, **NO_DROPOUT).train()
+    for model in (teacher, student):
+        model.set_attn_implementation("eager")
+    found = {}
+    for whose, model in (("teacher", teacher), ("student", student)):
+        for name in ("query", "key", "value"):
+            part = getattr(model.encoder.layer[1].attention.self, name)
+            part.register_forward_hook(lambda _, __, output, place=(whose, name): found.update({place: output}))
+    decaying = [p for p in student.parameters() if p.ndim > 1]
+    others = [p for p in student.parameters() if p.ndim == 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decaying, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}], SETTINGS.lr, eps=1e-6
+    )
+    rising = 0.1 * STEPS
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / rising, (STEPS - step) / (STEPS - rising))
+    )
+    tokens = toy_tokens(teacher_folder)
+    stream = BatchStream(tokens.offsets, SETTINGS.batch, SETTINGS.seed)
+    losses = []
+    for step in range(STEPS):
+        texts = [
+            torch.from_numpy(tokens.ids[tokens.offsets[n] : tokens.offsets[n + 1]].astype(int))
+            for n in stream.rows(step)
+        ]
+        ids = torch.zeros(len(texts), 32, dtype=torch.long)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = text
+        mask = ids != 0
+        with torch.no_grad():
+            teacher(input_ids=ids, attention_mask=mask.long())
+        student(input_ids=ids, attention_mask=mask.long())
+        loss = 0
+        for name in ("query", "key", "value"):
+            target = plain_relations(found["teacher", name].detach(), mask, 4)
+            ours = plain_relations(found["student", name], mask, 4)
+            terms = torch.where(target > 0, target * (target.clamp_min(1e-30).log() - ours.clamp_min(1e-30).log()), 0)
+            loss = loss + ((terms.sum(-1).mean(1) * mask).sum(1) / mask.sum(1)).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return np.array(losses).reshape(-1, 10).mean(1)  # as the loop logs them
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_teacher):
+    return plain_losses(tiny_teacher)
+
+
+def fast_losses(teacher_folder, bf16):
+    student = toy_student(teacher_folder, **NO_DROPOUT)
+    return figures_of(teacher_folder, student=student, steps=STEPS, devices=[Device(torch.device("cpu"), bf16)])
+
+
+def test_in_fp32_the_losses_are_those_of_the_plain_loop(tiny_teacher, plain):
+    found = fast_losses(tiny_teacher, bf16=False)
+    assert len(found) == 30
+    assert found[-1] < 0.7 * found[0]  # it does learn
+    assert found == pytest.approx(plain, rel=1e-4)
+
+
+def test_in_bf16_they_are_within_noise(tiny_teacher, plain):
+    assert fast_losses(tiny_teacher, bf16=True) == pytest.approx(plain, rel=0.01)
