@@ -30,6 +30,7 @@ ALL_STAGES = {
     "distill@films",
     "scratch@films",
     "adapt@films",
+    "export@films",
     "evaluate@films",
     "register@films",
     "analysis",
@@ -51,13 +52,13 @@ def test_nothing_runs_twice(finished):
     assert finished.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
 
 
-def test_the_metrics_of_all_three_models_are_there(finished):
+def test_the_metrics_of_all_models_are_there(finished):
     figures = finished.json("reports/metrics.json")["films"]
-    assert set(figures) == {"teacher", "scratch", "student"}
+    assert set(figures) == {"teacher", "scratch", "student", "onnx"}
     for model in figures.values():
         assert 0 <= model["accuracy"] == model["score"] <= 100
         assert min(model["parameters"], model["bytes"], model["ms_per_sentence"]) > 0
-    assert figures["student"]["bytes"] < figures["teacher"]["bytes"]
+    assert figures["onnx"]["bytes"] < figures["student"]["bytes"] < figures["teacher"]["bytes"]
     assert (
         "films" in finished.run("dvc", "metrics", "show").stdout + finished.run("dvc", "metrics", "show", "--md").stdout
     )
@@ -157,4 +158,8 @@ def test_another_k_reruns_retrieval_and_what_follows_only(finished):
     finished.change(textbooks__contextualized__k=3)
     after = {f"{stage}@films" for stage in ("two_stage", "distill", "adapt", "evaluate", "register")}
     assert finished.repro() == {"params", "contextualized@films", *after, "analysis", "metrics"}
-    assert finished.json("data/registry/films.json")["version"] == "2"
+    registered = finished.json("data/registry/films.json")
+    assert registered["version"] == "2"
+    version = MlflowClient(f"sqlite:///{finished.folder / 'mlflow.db'}").get_model_version("films", "2")
+    assert registered["alias"] == ("champion" if version.tags["gate.decision"] == "promoted" else "challenger")
+    assert version.tags["gate.reasons"].count("160 training rows against 160") == 1

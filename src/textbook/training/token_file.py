@@ -125,6 +125,6 @@ class Column:
 
 def _create(folder: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[Column, Column, Column]:
     ids, types, _ = encode(tokenizer, [], None, 1)
-    kinds = (ids.dtype, types.dtype, np.dtype(np.int64))
+    kinds: list[np.dtype[Any]] = [ids.dtype, types.dtype, np.dtype(np.int64)]
     one, two, three = (Column(folder / f"{name}.npy", kind) for name, kind in zip(ARRAYS, kinds, strict=True))
     return one, two, three
