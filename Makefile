@@ -13,8 +13,8 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart sweep student test check ui pull report bench bench-retrieval bench-distill bench-zero lock \
-	clean
+.PHONY: help setup quickstart sweep student test check ui pull rollback report bench bench-retrieval bench-distill \
+	bench-zero lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ ui: setup ## Open MLflow on http://127.0.0.1:5000 (PORT=…)
 
 pull: setup ## Fetch a registered model as a Hugging Face folder: make pull TASK=rotten_tomatoes [ALIAS=champion]
 	@python -m tracking.pull "$(TASK)" "$(ALIAS)"
+
+rollback: setup ## Make the champion before this one champion again: make rollback TASK=rotten_tomatoes [VERSION=1]
+	@python -m tracking.promotion "$(TASK)" "$(VERSION)"
 
 report: setup ## Bring reports/report.html up to date, with what the textbooks are made of
 	@dvc repro metrics register analysis

@@ -1,51 +1,36 @@
 """What MLflow is to know of a cell of the grid."""
 
-from dataclasses import replace
 from pathlib import Path
 
+from pipelines import record as student_record
 from pipelines.cell import Cell
-from pipelines.stage import CORPUS, TASKS, textbook_files
 from textbook.files import read_json
 from textbook.params import Params
-from textbook.tasks.prepare import read_split, text_columns
-from tracking.lineage import dvc_hashes, git_tags
-from tracking.record import Input, Record, flatten
+from textbook.training.log import read_history
+from tracking.lineage import dvc_hashes
+from tracking.record import Record
+from tracking.usage import costs, training_tokens
 
 
 def begun_record(params: Params, cell: Cell, digest: str, history: Path) -> Record:
     """The record of a cell whose distillation writes its figures to `history`."""
-    mine = cell.params(params)
-    sections = mine.model_dump(exclude={"assets", "tasks", "sweep"})
-    books = [("textbook", path) for path in textbook_files(cell.task, cell.textbook)]
     hashes = dvc_hashes(cell.artefacts(params))
-    return Record(
-        digest,
-        cell.task,
-        cell.init,
-        cell.teacher,
-        cell.textbook,
-        params=flatten({**sections, "tasks": {cell.task: params.task(cell.task).model_dump()}}),
-        tags={**git_tags(), **{f"dvc.{path}": md5 for path, md5 in hashes.items()}},
-        inputs=[
-            Input(context, path, hashes.get(str(path)))
-            for context, path in (("task", TASKS / cell.task), ("corpus", CORPUS), *books)
-        ],
-        curves={"distill": history},
-    )
+    return student_record.begun_record(cell.params(params), cell.task, digest, hashes, history)
 
 
 def finished_record(params: Params, cell: Cell, folder: Path) -> Record:
     """The record of the cell that is done in `folder`."""
-    begun = begun_record(params, cell, folder.name, folder / "distilled" / "history.jsonl")
-    student, figures = folder / "student", read_json(folder / "result.json")
-    histories = {f"student/{path.stem.removeprefix('history-')}": path for path in student.glob("history-*.jsonl")}
-    metrics = {f"student/{name}": value for name, value in figures["scores"].items()}
-    others = {name: float(figures[name]) for name in ("task_relation_loss", "seconds")}
-    rows = read_split(TASKS / cell.task, "validation")
-    return replace(
-        begun,
-        curves={**begun.curves, **histories},
-        metrics={**metrics, **others},
-        model=student,
-        example=[rows[column][0].as_py() for column in text_columns(params.task(cell.task))],
-    )
+    history = folder / "distilled" / "history.jsonl"
+    figures = read_json(folder / "result.json")
+    metrics = {
+        **{f"student/{name}": value for name, value in figures["scores"].items()},
+        "task_relation_loss": figures["task_relation_loss"],
+        **costs(
+            figures["seconds"],
+            training_tokens(read_history(history)),
+            params.tracking.cost_per_hour,
+            devices=params.sweep.gpus or 1,
+        ),
+    }
+    begun = begun_record(params, cell, folder.name, history)
+    return student_record.with_student(begun, cell.params(params), cell.task, folder / "student", metrics)

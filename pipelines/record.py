@@ -1,7 +1,8 @@
 """What MLflow is to know of the student that the stages make."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from pipelines.stage import CORPUS, EVALUATION, MODELS, TASKS, textbook_files
 from textbook.files import digest, hash_folder, read_json, sha256, write_json
 from textbook.params import Params
 from textbook.tasks.prepare import read_split, text_columns
-from textbook.training.log import Log, silent
+from textbook.training.log import Log, read_history, silent
 from tracking.lineage import dvc_hashes, git_tags
 from tracking.live import live
 from tracking.record import Input, Record, flatten
 from tracking.store import connect, experiment_id
+from tracking.usage import costs, training_seconds, training_tokens
 
 
 @contextmanager
@@ -27,52 +29,74 @@ def live_run(params: Params, task: str, run_file: Path) -> Iterator[Log]:
     client = connect()
     work = run_file.parent
     write_json(run_file, {"cell": work.name})
-    sections = params.model_dump(include={"student", "distill"})
-    record = Record(
-        work.name,
-        task,
-        *_place(params),
-        params=flatten(sections),
-        tags=git_tags(),
-        curves={"distill": work / "history.jsonl"},
-    )
+    made_with = flatten(params.model_dump(include={"student", "distill"}))  # what is else in the file may still change
+    record = replace(begun_record(params, task, work.name, {}, work / "history.jsonl"), params=made_with, inputs=())
     with live(experiment_id(client, params.tracking.experiment), record):
         yield silent
 
 
-def finished_record(params: Params, task: str) -> Record:
-    """The record of the student that the stages have made and evaluated."""
-    models, figures = MODELS / task, EVALUATION / f"{task}.json"
-    student = models / "student"
-    books = [("textbook", path) for path in textbook_files(task, params.distill.textbook)]
-    hashes = dvc_hashes([str(student), str(figures)])
+def begun_record(params: Params, task: str, name: str, hashes: Mapping[str, str], history: Path) -> Record:
+    """The record of a student whose distillation writes its figures to `history`.
+
+    Args:
+        params: `distill` says where in the grid it is.
+        name: what identifies it.
+        hashes: those of DVC of all that it is made from, by path.
+    """
+    settings = params.distill
     sections: dict[str, Any] = params.model_dump(exclude={"assets", "tasks", "sweep"})
-    curves = {"distill": models / "distilled" / "history.jsonl", "teacher": models / "teacher" / "history.jsonl"}
-    for start in ("scratch", "student"):
-        for history in (models / start).glob("history-*.jsonl"):
-            curves[f"{start}/{history.stem.removeprefix('history-')}"] = history
-    rows = read_split(TASKS / task, "validation")
+    books = [("textbook", path) for path in textbook_files(task, settings.textbook)]
     return Record(
-        digest(hash_folder(student), sha256(figures)),
+        name,
         task,
-        *_place(params),
+        settings.init,
+        settings.teacher,
+        settings.textbook,
         params=flatten({**sections, "tasks": {task: params.task(task).model_dump()}}),
         tags={**git_tags(), **{f"dvc.{path}": md5 for path, md5 in hashes.items()}},
         inputs=[
             Input(context, path, hashes.get(str(path)))
             for context, path in (("task", TASKS / task), ("corpus", CORPUS), *books)
         ],
-        curves=curves,
-        metrics={
-            f"{name}/{figure}": value
-            for name in MODEL_NAMES
-            for figure, value in flatten(read_json(figures)[name]).items()
-        },
-        model=student,
-        example=[rows[column][0].as_py() for column in text_columns(params.task(task))],
+        curves={"distill": history},
     )
 
 
-def _place(params: Params) -> tuple[str, str, str]:
-    """Init, teacher and textbook."""
-    return params.distill.init, params.distill.teacher, params.distill.textbook
+def with_student(begun: Record, params: Params, task: str, student: Path, metrics: Mapping[str, float]) -> Record:
+    """The record with the adapted student in a folder, and what it came to."""
+    rows = read_split(TASKS / task, "validation")
+    return replace(
+        begun,
+        curves={**begun.curves, **adaptation_curves("student", student)},
+        metrics=metrics,
+        model=student,
+        example=[str(rows[column][0].as_py()) for column in text_columns(params.task(task))],
+    )
+
+
+def finished_record(params: Params, task: str) -> Record:
+    """The record of the student that the stages have made and evaluated."""
+    models, figures = MODELS / task, EVALUATION / f"{task}.json"
+    student, history = models / "student", models / "distilled" / "history.jsonl"
+    begun = begun_record(
+        params,
+        task,
+        digest(hash_folder(student), sha256(figures)),
+        dvc_hashes([str(student), str(figures)]),
+        history,
+    )
+    found = read_json(figures)
+    metrics = {f"{name}/{figure}": value for name in MODEL_NAMES for figure, value in flatten(found[name]).items()}
+    lines = read_history(history)
+    seconds = training_seconds(lines) + sum(
+        training_seconds(read_history(path)) for path in adaptation_curves("student", student).values()
+    )
+    spent = costs(seconds, training_tokens(lines), params.tracking.cost_per_hour)
+    record = with_student(begun, params, task, student, {**metrics, **spent})
+    others = {"teacher": models / "teacher" / "history.jsonl", **adaptation_curves("scratch", models / "scratch")}
+    return replace(record, curves={**record.curves, **others})
+
+
+def adaptation_curves(start: str, folder: Path) -> dict[str, Path]:
+    """The history of each seed of an adaptation."""
+    return {f"{start}/{path.stem.removeprefix('history-')}": path for path in sorted(folder.glob("history-*.jsonl"))}

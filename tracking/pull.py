@@ -6,18 +6,23 @@ import tempfile
 from pathlib import Path
 
 import mlflow
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from requests import RequestException
+from ruamel.yaml import YAML
 
 from textbook.errors import UserError
-from textbook.files import sha256, write_aside
-from tracking.registry import CHAMPION, CHECKSUM
+from textbook.files import write_aside
+from tracking.registry import CHAMPION, CHECKSUM, checksums
 from tracking.store import connect
 
-PICKLES = {".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt"}
+PICKLES = {".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"}
 
 
 def pull(task: str, alias: str, folder: Path) -> str:
-    """Write the model that `alias` names to `folder`, checksum verified.
+    """Write the model that `alias` names to `folder`, all its files verified.
+
+    `mlflow models serve -m FOLDER` serves it, too.
 
     Returns:
         Its version.
@@ -30,24 +35,51 @@ def pull(task: str, alias: str, folder: Path) -> str:
         found = client.get_model_version_by_alias(task, alias)
     except MlflowException:
         names = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
-        raise UserError(f"no model {task!r} with the alias {alias!r} is registered (registered: {names})") from None
+        raise UserError(
+            f"no model {task!r} with the alias {alias!r} is registered (registered: {names});"
+            f" `dvc repro --force --single-item register@{task}` registers the one of this project"
+        ) from None
     with tempfile.TemporaryDirectory() as name:
-        source = Path(mlflow.artifacts.download_artifacts(f"models:/{task}/{found.version}", dst_path=name))
-        pickled = sorted(str(path.relative_to(source)) for path in source.rglob("*") if path.suffix in PICKLES)
-        if pickled:
-            raise UserError(
-                f"model {task!r} version {found.version} holds pickles, which can run any code: {', '.join(pickled)}"
-            )
-        digest = sha256(source / "model" / "model.safetensors")
-        if digest != found.tags.get(CHECKSUM):
-            raise UserError(
-                f"model {task!r} version {found.version}: its weights hash to {digest},"
-                f" not to the registered {found.tags.get(CHECKSUM)}"
-            )
+        try:
+            downloaded = mlflow.artifacts.download_artifacts(f"models:/{task}/{found.version}", dst_path=name)
+        except (MlflowException, RequestException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"model {task!r} version {found.version}: its files are gone ({reason})") from None
+        _verify(Path(downloaded), found)
         with write_aside(folder) as aside:
-            shutil.copytree(source / "model", aside)
-            shutil.copytree(source / "components" / "tokenizer", aside, dirs_exist_ok=True)
+            _arrange(Path(downloaded), aside)
     return str(found.version)
+
+
+def _verify(source: Path, found: ModelVersion) -> None:
+    """Refuse pickles, and files that are not those that were registered."""
+    model = f"model {found.name!r} version {found.version}"
+    pickled = sorted(str(path.relative_to(source)) for path in source.rglob("*") if path.suffix in PICKLES)
+    if pickled:
+        raise UserError(f"{model} holds pickles, which can run any code: {', '.join(pickled)}")
+    registered = {name: value for name, value in found.tags.items() if name.startswith(CHECKSUM)}
+    have = checksums(source)
+    for name in sorted(registered.keys() | have.keys()):
+        if registered.get(name) != have.get(name):
+            raise UserError(
+                f"{model}: its file {name.removeprefix(CHECKSUM)} hashes to {have.get(name, 'nothing, it is gone')},"
+                f" not to the registered {registered.get(name, 'nothing, it was not there')}"
+            )
+
+
+def _arrange(source: Path, target: Path) -> None:
+    """Copy a model in MLflow's layout to one folder that both Hugging Face and MLflow read."""
+    tokenizer = Path("components", "tokenizer")
+    shutil.copytree(source / "model", target)
+    shutil.copytree(source / tokenizer, target, dirs_exist_ok=True)
+    shutil.copytree(source / tokenizer, target / tokenizer)  # where MLflow looks for it
+    for path in source.iterdir():
+        if path.is_file():
+            shutil.copy(path, target)
+    yaml = YAML()
+    description = yaml.load(target / "MLmodel")
+    description["flavors"]["transformers"]["model_binary"] = "."
+    yaml.dump(description, target / "MLmodel")
 
 
 def main() -> None:

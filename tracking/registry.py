@@ -1,6 +1,7 @@
 """The model registry: one registered model per task and its versions."""
 
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,18 +9,22 @@ import mlflow
 import mlflow.transformers
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelStatus, Run
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
+from textbook.errors import UserError
 from textbook.files import sha256
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
 from tracking.card import CARD, card
 from tracking.record import Record
 
-CHAMPION = "champion"
+CHAMPION = "champion"  # alias of the version to use
+CHALLENGER = "challenger"  # alias of the newest version, until it is champion
 CHECKSUM = "sha256."  # tags: the hash of each file of the model, by its path
 REQUIREMENTS = ("torch", "transformers", "safetensors")
+NOTED_BY_MLFLOW = "registered_model_meta"  # a file that it adds to what is downloaded
 
 
 def log_classifier(client: MlflowClient, record: Record) -> None:
@@ -40,15 +45,14 @@ def log_classifier(client: MlflowClient, record: Record) -> None:
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / CARD).write_text(card(record), encoding="utf-8")
         client.log_model_artifact(info.model_id, str(Path(name) / CARD))
-        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{info.model_id}", dst_path=name))
+        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{info.model_id}", dst_path=f"{name}/model"))
         client.set_logged_model_tags(info.model_id, checksums(folder))
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """The hash of each file that a pulled model is made of, as tags."""
-    parts = [folder / CARD, folder / "model", folder / "components"]
-    files = [path for part in parts for path in ([part] if part.is_file() else part.rglob("*")) if path.is_file()]
-    return {f"{CHECKSUM}{path.relative_to(folder)}": sha256(path) for path in sorted(files)}
+    """The hash of each file of a downloaded model, as tags."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NOTED_BY_MLFLOW)
+    return {f"{CHECKSUM}{path.relative_to(folder)}": sha256(path) for path in files}
 
 
 def logged_model(client: MlflowClient, run: Run) -> LoggedModel | None:
@@ -63,16 +67,35 @@ def logged_model(client: MlflowClient, run: Run) -> LoggedModel | None:
     return whole
 
 
-def register(client: MlflowClient, task: str, run_id: str) -> str:
-    """Register the model of a run under the task's name; gives the version, the same one if it is there."""
-    run = client.get_run(run_id)
-    model = logged_model(client, run)
-    assert model, "the run of a recorded cell has a model"
-    if not client.search_registered_models(f"name = '{task}'"):
-        client.create_registered_model(task)
-    for known in client.search_model_versions(f"name = '{task}' AND run_id = '{run_id}'"):
-        return str(known.version)
-    tags = {name: value for name, value in model.tags.items() if name.startswith(CHECKSUM)}
-    source = f"models:/{model.model_id}"
-    made = client.create_model_version(task, source, run_id=run_id, tags=tags, model_id=model.model_id)
+def register(client: MlflowClient, task: str, run_id: str, tags: Mapping[str, str], description: str) -> str:
+    """Register the model of a complete run under the task's name, as challenger; gives the version.
+
+    What is registered already keeps its version. A registered model that someone deleted is made again.
+
+    Args:
+        tags: more tags for the version.
+
+    Raises:
+        UserError: the registry refused; says what it said.
+    """
+    try:
+        model = logged_model(client, client.get_run(run_id))
+        assert model, "the run of a recorded cell has its model"
+        if not client.search_registered_models(f"name = '{task}'"):
+            client.create_registered_model(task)
+        known = client.search_model_versions(f"name = '{task}' AND run_id = '{run_id}'")
+        if known:
+            return str(known[0].version)
+        sums = {name: value for name, value in model.tags.items() if name.startswith(CHECKSUM)}
+        made = client.create_model_version(
+            task,
+            f"models:/{model.model_id}",
+            run_id=run_id,
+            tags={**sums, **tags},
+            description=description,
+            model_id=model.model_id,
+        )
+        client.set_registered_model_alias(task, CHALLENGER, made.version)
+    except MlflowException as error:
+        raise UserError(f"registered model {task!r}: {str(error).splitlines()[0]}; run it again") from None
     return str(made.version)

@@ -45,7 +45,8 @@ def record_cell(
     try:
         run = open_run(client, experiment, record, parent=parent, begun_as=begun_as)
         run_id = str(run.info.run_id)
-        if COMPLETE in run.data.tags:
+        has_model = not record.model or logged_model(client, run)  # else someone deleted it
+        if COMPLETE in run.data.tags and has_model:
             return run_id
         log_start(client, run, record)
         last = last_steps(run, record.curves)
@@ -54,7 +55,7 @@ def record_cell(
                 replay(client, run_id, prefix, read_history(path), after=last[prefix])
         new = {name: value for name, value in record.metrics.items() if run.data.metrics.get(name) != value}
         client.log_batch(run_id, [Metric(name, float(value), run.info.start_time, 0) for name, value in new.items()])
-        if record.model and not logged_model(client, run):
+        if not has_model:
             with mlflow.start_run(run_id=run_id):
                 log_classifier(client, record)
         client.set_tag(run_id, COMPLETE, "true")
@@ -97,7 +98,8 @@ def log_start(client: MlflowClient, run: Run, record: Record) -> None:
     """Log what is known of a cell before it is made: parameters, tags and inputs."""
     run_id = run.info.run_id
     cell = {name: getattr(record, name) for name in ("task", "init", "teacher", "textbook")}
-    params = {**cell, **record.params}
+    # What the run was begun with stays: a parameter that decides nothing of the cell may have changed meanwhile.
+    params = {name: value for name, value in {**cell, **record.params}.items() if name not in run.data.params}
     for part in _batches(params.items(), 100):
         client.log_batch(run_id, params=[Param(name, str(value)) for name, value in part])
     for part in _batches((cell | dict(record.tags)).items(), 100):

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -13,10 +14,15 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from textbook.errors import UserError
-from tracking.store import URI, connect, local_artifacts, local_store
+from textbook.params import load_params
+from tracking.store import URI, connect, experiment_id, local_artifacts, local_store
+from tracking.view import share_view
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
+# A request takes up to three connections, one after the other: with MLflow's 15 for all, many writers at once wait for
+# each other until they time out.
+POOL = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "20", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "200"}
 
 
 def server_command(port: int, store: str, artifacts: str) -> list[str]:
@@ -39,6 +45,7 @@ def serving() -> Iterator[str]:
         connect()
         yield os.environ[URI]
         return
+    let_readers_and_a_writer_in()
     port = free_port()
     uri = f"http://{HOST}:{port}"
     log = Path(".cache/mlflow-server.log")
@@ -47,7 +54,12 @@ def serving() -> Iterator[str]:
     keeper = [sys.executable, "-m", "tracking.server", "keep", *server_command(port, local_store(), artifact_root())]
     with log.open("w") as file:
         process = subprocess.Popen(
-            keeper, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            keeper,
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**POOL, **os.environ},
         )
     try:
         wait_until_healthy(uri, process, log)
@@ -58,6 +70,12 @@ def serving() -> Iterator[str]:
         assert process.stdin
         process.stdin.close()
         process.wait()
+
+
+def let_readers_and_a_writer_in() -> None:
+    """Keep the local store's journal aside, so that reading doesn't wait for writing; SQLite remembers it."""
+    with closing(sqlite3.connect(local_store().removeprefix("sqlite:///"))) as store:
+        store.execute("PRAGMA journal_mode=WAL")
 
 
 def artifact_root() -> str:
@@ -103,10 +121,20 @@ def main() -> None:
     if sys.argv[1:2] == ["keep"]:
         _keep(sys.argv[2:])
         return
-    port = sys.argv[1] if len(sys.argv) > 1 else "5000"
-    print(f"MLflow on http://{HOST}:{port}, Ctrl-C ends it", flush=True)
+    named, port = os.environ.get(URI), sys.argv[1] if len(sys.argv) > 1 else "5000"
+    try:
+        client = connect()
+        page = share_view(client, experiment_id(client, load_params().tracking.experiment))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    uri = named or f"http://{HOST}:{port}"
+    print(f"MLflow on {uri}\nThe runs, side by side: {uri.rstrip('/')}{page}", flush=True)
+    if named:
+        return
+    print("Ctrl-C ends it", flush=True)
+    let_readers_and_a_writer_in()
     command = server_command(int(port), local_store(), artifact_root())
-    os.execv(command[0], command)
+    os.execve(command[0], command, {**POOL, **os.environ})
 
 
 if __name__ == "__main__":

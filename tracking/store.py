@@ -18,6 +18,7 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the output is ours
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 SECONDS = 5  # to open a connection
 
@@ -43,10 +44,13 @@ def connect(*, check: bool = True) -> MlflowClient:
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    uri = os.environ.get(URI) or local_store()
+    named = os.environ.get(URI)
+    uri = named or local_store()
     for name in ("transformers", "system_metrics"):  # which tell what they do, step by step
         logging.getLogger(f"mlflow.{name}").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(uri)
+    if not named:
+        os.environ.pop(URI, None)  # which MLflow has set; but nobody has named a server
     client = MlflowClient(uri)
     if check and uri != local_store():
         try:

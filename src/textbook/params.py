@@ -468,6 +468,19 @@ class Tracking(Section):
 
     experiment: Annotated[str, Field(min_length=1)]
     """Name of the MLflow experiment."""
+    cost_per_hour: Annotated[float, Field(ge=0)]
+    """What an hour of the device that trains costs, in any currency; for the estimate in each run."""
+
+
+class Registry(Section):
+    """When a new version of a registered model takes the champion's place; the first one always does."""
+
+    margin: Annotated[float, Field(ge=0)]
+    """By how many points its score on the validation data, in percent, must exceed the champion's."""
+    max_slowdown: Annotated[float, Field(gt=0)]
+    """How many times the champion's time it may take for a text on the CPU, both measured together."""
+    min_data: Share
+    """Which share of the champion's training rows it must have seen at least."""
 
 
 class Params(Section):
@@ -486,6 +499,7 @@ class Params(Section):
     evaluate: Evaluate
     sweep: Sweep
     tracking: Tracking
+    registry: Registry
 
     def task(self, name: str) -> Task:
         """The task of that name.

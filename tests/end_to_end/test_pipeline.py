@@ -158,4 +158,8 @@ def test_another_k_reruns_retrieval_and_what_follows_only(finished):
     finished.change(textbooks__contextualized__k=3)
     after = {f"{stage}@films" for stage in ("two_stage", "distill", "adapt", "evaluate", "register")}
     assert finished.repro() == {"params", "contextualized@films", *after, "analysis", "metrics"}
-    assert finished.json("data/registry/films.json")["version"] == "2"
+    registered = finished.json("data/registry/films.json")
+    assert registered["version"] == "2"
+    version = MlflowClient(f"sqlite:///{finished.folder / 'mlflow.db'}").get_model_version("films", "2")
+    assert registered["alias"] == ("champion" if version.tags["gate.decision"] == "promoted" else "challenger")
+    assert version.tags["gate.reasons"].count("160 training rows against 160") == 1

@@ -1,7 +1,12 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from urllib.request import Request, urlopen
 
 import mlflow
 import pytest
@@ -9,9 +14,16 @@ import pytest
 from textbook.errors import UserError
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
+from textbook.params import Registry
+from tracking.promotion import DECISION, REASONS, TRAINING_ROWS, Measured, judge, pass_gate, rollback
 from tracking.pull import pull
+from tracking.record import Input, Record
 from tracking.registry import register
-from tracking.store import connect, experiment_id
+from tracking.runs import record_cell
+from tracking.server import free_port
+
+RULES = Registry(margin=0.5, max_slowdown=1.5, min_data=0.9)
+CHAMPION = Measured(score=80.0, ms_per_sentence=2.0, training_rows=1000)
 
 LOAD = """
 import json, sys
@@ -22,17 +34,47 @@ print(json.dumps([name for name in sys.modules if name.split(".")[0] in ("textbo
 
 
 @pytest.fixture
-def registered(tiny_teacher, tmp_path, monkeypatch):
-    """A classifier registered as `reviews` in a store of its own; gives the folder that was registered."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def record(tiny_teacher, tmp_path):
+    """The record of a classifier."""
     folder = tmp_path / "classifier"
     load_classifier(tiny_teacher, ["bad", "good"], seed=0).save_pretrained(folder)
     load_tokenizer(tiny_teacher).save_pretrained(folder)
-    client = connect()
-    with mlflow.start_run(experiment_id=experiment_id(client, "test")):
-        assert register(client, "reviews", folder, ["sentence"], ["the film is great"]) == "1"
-    return folder
+    return Record(
+        "first",
+        "reviews",
+        "random",
+        "task",
+        "contextualized",
+        params={"tasks.reviews.labels": ["bad", "good"], "adapt.max_length": 64, "teacher.asset": "large|one"},
+        tags={"mlflow.source.git.commit": "c0ffee", "git.dirty": "true"},
+        inputs=[Input("textbook", folder, "d1ce")],
+        metrics={"student/score": 81.25, "cost/device_hours": 0.5},
+        model=folder,
+        example=["the film is great"],
+    )
+
+
+def add(client, experiment, record, digest):
+    """Register the record under another digest; gives the version."""
+    run_id = record_cell(client, experiment, replace(record, digest=digest))
+    return register(client, "reviews", run_id, {TRAINING_ROWS: "1000"}, "one of the tests")
+
+
+def no_comparison(_folder, _rows):
+    raise AssertionError("there is nothing to compare with")
+
+
+@pytest.fixture
+def registered(client, experiment, record):
+    """The record, registered as `reviews` and champion."""
+    assert add(client, experiment, record, "first") == "1"
+    assert pass_gate(client, "reviews", "1", no_comparison, RULES) == "champion"
+    return record
+
+
+def with_score(score):
+    """A comparison in which the new version has that score."""
+    return lambda folder, rows: (replace(CHAMPION, training_rows=rows), replace(CHAMPION, score=score))
 
 
 def test_a_pulled_model_works_in_a_process_without_our_code(registered, tmp_path):
@@ -44,17 +86,118 @@ def test_a_pulled_model_works_in_a_process_without_our_code(registered, tmp_path
     assert ours == []
 
 
-def test_the_registered_model_can_be_loaded_by_mlflow(registered):
-    found = mlflow.pyfunc.load_model("models:/reviews@champion").predict(["the film is great", "dull"])
-    assert set(found["label"]) <= {"bad", "good"}
-    assert mlflow.models.get_model_info("models:/reviews@champion").signature is not None
+def test_a_pulled_model_is_served(registered, tmp_path):
+    pull("reviews", "champion", tmp_path / "pulled")
+    port = free_port()
+    where = ["--host", "127.0.0.1", "--port", str(port), "--env-manager", "local", "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(tmp_path / "pulled"), *where]
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        request = Request(
+            f"http://127.0.0.1:{port}/invocations",
+            json.dumps({"inputs": ["the film is great", "dull"]}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        answer = None
+        for _ in range(240):
+            try:
+                answer = json.load(urlopen(request, timeout=30))
+                break
+            except OSError:
+                assert server.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.5)
+    finally:
+        server.terminate()
+        server.wait()
+    expected = mlflow.pyfunc.load_model("models:/reviews@champion").predict(["the film is great", "dull"])
+    assert answer is not None
+    assert [row["label"] for row in answer["predictions"]] == list(expected["label"])
+    assert [row["score"] for row in answer["predictions"]] == pytest.approx(list(expected["score"]))
 
 
-def test_a_new_version_becomes_champion(registered, tmp_path):
-    client = connect()
-    with mlflow.start_run(experiment_id=experiment_id(client, "test")):
-        assert register(client, "reviews", registered, ["sentence"], ["dull"]) == "2"
-    assert pull("reviews", "champion", tmp_path / "pulled") == "2"
+def test_the_registered_model_has_a_signature_an_example_and_pinned_requirements(registered):
+    info = mlflow.models.get_model_info("models:/reviews@champion")
+    assert info.signature.inputs.input_types()
+    assert info.saved_input_example_info
+    folder = mlflow.artifacts.download_artifacts("models:/reviews@champion")
+    lines = Path(folder, "requirements.txt").read_text().split()
+    assert {line.split("==")[0] for line in lines} == {"mlflow", "torch", "transformers", "safetensors"}
+    assert all(re.fullmatch(r"\w+==[\d.]+", line) for line in lines)
+
+
+def test_the_card_comes_with_the_model(registered, client, tmp_path):
+    pull("reviews", "champion", tmp_path / "pulled")
+    card = (tmp_path / "pulled" / "README.md").read_text()
+    for part in ("| student/score | 81.25 |", "d1ce", "c0ffee", "not committed", "device_hours: 0.5", "bad, good"):
+        assert part in card
+    assert "| teacher.asset | large\\|one |" in card
+    assert client.get_model_version("reviews", "1").description == "one of the tests"
+
+
+def test_what_is_registered_already_keeps_its_version(registered, client, experiment):
+    assert add(client, experiment, registered, "first") == "1"
+    assert pass_gate(client, "reviews", "1", no_comparison, RULES) == "champion"
+
+
+def test_the_gate_names_each_rule_that_is_broken():
+    assert judge(CHAMPION, replace(CHAMPION, score=80.6), RULES)[0]
+    for change in ({"score": 80.5}, {"score": 90, "ms_per_sentence": 3.1}, {"score": 90, "training_rows": 899}):
+        promoted, reasons = judge(CHAMPION, replace(CHAMPION, **change), RULES)
+        assert not promoted
+        assert [reason.startswith("NO: ") for reason in reasons].count(True) == 1
+
+
+def test_a_version_that_is_not_better_stays_the_challenger(registered, client, experiment, tmp_path):
+    version = add(client, experiment, registered, "second")
+    assert str(client.get_model_version_by_alias("reviews", "challenger").version) == version
+    assert pass_gate(client, "reviews", version, with_score(80.1), RULES) == "challenger"
+    tags = client.get_model_version("reviews", version).tags
+    assert tags[DECISION] == "refused"
+    assert "NO: score 80.10 against 80.00" in tags[REASONS]
+    assert pull("reviews", "champion", tmp_path / "champion") == "1"
+    assert pull("reviews", "challenger", tmp_path / "challenger") == version
+
+
+def test_a_better_version_becomes_champion_and_can_be_rolled_back(registered, client, experiment, tmp_path):
+    for digest, score in (("second", 70), ("third", 90)):
+        version = add(client, experiment, registered, digest)
+        pass_gate(client, "reviews", version, with_score(score), RULES)
+    assert pull("reviews", "champion", tmp_path / "pulled") == "3"
+    assert rollback(client, "reviews") == ("3", "1")
+    assert pull("reviews", "champion", tmp_path / "pulled") == "1"
+    with pytest.raises(UserError, match="no champion before it"):
+        rollback(client, "reviews")
+    with pytest.raises(UserError, match="no version '7'; it has 1, 2, 3"):
+        rollback(client, "reviews", "7")
+    assert rollback(client, "reviews", "2") == ("1", "2")
+
+
+def test_a_registered_model_that_someone_deleted_begins_anew(registered, client, experiment, tmp_path):
+    client.delete_registered_model("reviews")
+    with pytest.raises(UserError, match=r"no model 'reviews' .*`dvc repro --force --single-item register@reviews`"):
+        pull("reviews", "champion", tmp_path / "pulled")
+    with pytest.raises(UserError, match="no model 'reviews'"):
+        rollback(client, "reviews")
+    assert add(client, experiment, registered, "first") == "1"
+    assert pass_gate(client, "reviews", "1", no_comparison, RULES) == "champion"
+
+
+def test_a_champion_whose_files_someone_deleted_is_replaced(registered, client, experiment, tmp_path):
+    shutil.rmtree(tmp_path / "mlartifacts")
+    with pytest.raises(UserError, match="it is gone"):
+        pull("reviews", "champion", tmp_path / "pulled")
+    version = add(client, experiment, registered, "second")
+    assert pass_gate(client, "reviews", version, no_comparison, RULES) == "champion"
+
+
+def test_a_logged_model_that_someone_deleted_is_logged_again(registered, client, experiment, tmp_path):
+    (model,) = client.search_logged_models([experiment])
+    client.delete_logged_model(model.model_id)
+    client.delete_registered_model("reviews")
+    assert add(client, experiment, registered, "first") == "1"
+    assert pass_gate(client, "reviews", "1", no_comparison, RULES) == "champion"
+    assert pull("reviews", "champion", tmp_path / "pulled") == "1"
 
 
 def test_a_model_that_is_not_there_is_a_clear_error(registered, tmp_path):
@@ -65,21 +208,22 @@ def test_a_model_that_is_not_there_is_a_clear_error(registered, tmp_path):
     assert not (tmp_path / "pulled").exists()
 
 
-def weights(tmp_path):
-    return next((tmp_path / "mlartifacts").rglob("model.safetensors"))
-
-
-def test_changed_weights_are_refused(registered, tmp_path):
-    path = weights(tmp_path)
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "MLmodel", "README.md"])
+def test_a_changed_file_is_refused(registered, tmp_path, name):
+    path = next((tmp_path / "mlartifacts").rglob(name))
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(UserError, match="its weights hash to"):
+    with pytest.raises(UserError, match=rf"its file .*{name} hashes to"):
         pull("reviews", "champion", tmp_path / "pulled")
     assert not (tmp_path / "pulled").exists()
 
 
-def test_pickles_are_refused(registered, tmp_path):
-    shutil.copy(weights(tmp_path), weights(tmp_path).with_name("pytorch_model.bin"))
+def test_pickles_and_files_that_were_added_are_refused(registered, tmp_path):
+    weights = next((tmp_path / "mlartifacts").rglob("model.safetensors"))
+    shutil.copy(weights, weights.with_name("pytorch_model.bin"))
     with pytest.raises(UserError, match="holds pickles"):
+        pull("reviews", "champion", tmp_path / "pulled")
+    weights.with_name("pytorch_model.bin").rename(weights.with_name("more.json"))
+    with pytest.raises(UserError, match="not there"):
         pull("reviews", "champion", tmp_path / "pulled")
