@@ -13,7 +13,8 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart sweep student test check ui pull rollback report bench bench-retrieval bench-distill lock clean
+.PHONY: help setup quickstart sweep student test check ui pull rollback report bench bench-retrieval bench-distill \
+	bench-zero lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,13 +67,16 @@ report: setup ## Bring reports/report.html up to date, with what the textbooks a
 	@python -m pipelines.report
 	@python -m pipelines.summary
 
-bench: bench-retrieval bench-distill ## Measure the speed tables again (after quickstart)
+bench: bench-retrieval bench-distill bench-zero ## Measure the speed tables again (after quickstart)
 
 bench-retrieval: setup ## Corpus to textbook, beside bare bm25s and Whoosh
 	@python -m benchmarks.retrieval
 
 bench-distill: setup ## The distillation loop, beside the plain one (on a GPU in the paper's setting)
 	@python -m benchmarks.distill --profile
+
+bench-zero: setup ## ZeRO 0 to 3 on two processes, beside the plain loop
+	@python -m benchmarks.zero
 
 lock: setup ## Pin the newest versions that pyproject.toml allows (needs pip-tools, installed aside)
 	@python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet pip-tools

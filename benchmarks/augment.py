@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -31,11 +32,12 @@ from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM, Bert
 
 from textbook.assets import locate
 from textbook.files import write_json
-from textbook.models.flops import layer_flops
+from textbook.models.flops import encoder_flops
 from textbook.params import load_params
 from textbook.tasks.prepare import read_split, texts
 from textbook.textbooks.augmented import eligible
 from textbook.textbooks.candidates import Doubled, MaskedLm, Span, double, load_masked_lm, predict
+from textbook.textbooks.onednn import use_onednn
 
 SHAPES = {  # layers, hidden size, masked words to predict
     "2 x 128": (2, 128, 2000),
@@ -96,11 +98,11 @@ def measure(name: str, folder: Path, sentences: list[str], words: int, peak: flo
         print(f"{name}: turn {turn + 1} of {TURNS}", file=sys.stderr)
     plain_speed, speed = alone / seconds["one"], len(masked) / seconds["batched"]
     shape = lm.model.config
-    flops = [layer_flops(shape, len(sentence.ids)) for sentence, _ in masked]
-    per_word = shape.num_hidden_layers * sum(flops) / len(flops) + 2 * shape.hidden_size * shape.vocab_size
+    lengths = np.array([len(sentence.ids) for sentence, _ in masked])
+    per_word = float(encoder_flops(shape, lengths).mean()) + 2 * shape.hidden_size * shape.vocab_size
     return {
         "words": len(masked),
-        "tokens_per_word": sum(len(sentence.ids) for sentence, _ in masked) / len(masked),
+        "tokens_per_word": float(lengths.mean()),
         "one_at_a_time_per_second": plain_speed,
         "batched_per_second": speed,
         "ratio": speed / plain_speed,
@@ -109,10 +111,14 @@ def measure(name: str, folder: Path, sentences: list[str], words: int, peak: flo
     }
 
 
+@torch.inference_mode()
 def matmul_speed(size: int = 2048, times: int = 10) -> float:
-    """Floating-point operations a second of a product of large fp32 matrices."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    _, seconds = timed(lambda: [a @ b for _ in range(times)])
+    """Floating-point operations a second of a product of large fp32 matrices, as `use_onednn` has it."""
+    layer = torch.nn.Linear(size, size)
+    use_onednn(layer)
+    states = torch.randn(size, size)
+    layer(states)
+    _, seconds = timed(lambda: [layer(states) for _ in range(times)])
     return times * 2 * size**3 / seconds
 
 

@@ -1,4 +1,4 @@
-"""Stage `evaluate@t`: teacher, the student from scratch and the distilled student side by side."""
+"""Stage `evaluate@t`: teacher, the student from scratch, the distilled student and its int8 model side by side."""
 
 import numpy as np
 
@@ -17,11 +17,12 @@ from textbook.evaluation.metrics import summarize
 from textbook.files import read_json, write_json
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
+from textbook.models.onnx import OnnxClassifier
 from textbook.params import Params
 from textbook.tasks.prepare import VALIDATION
 from textbook.training.tokens import collate
 
-MODEL_NAMES = ("teacher", "scratch", "student")
+MODEL_NAMES = ("teacher", "scratch", "student", "onnx")
 
 
 def evaluate(params: Params, task: str) -> None:
@@ -32,8 +33,9 @@ def evaluate(params: Params, task: str) -> None:
     """
     settings = params.evaluate
     folders = {name: MODELS / task / name for name in MODEL_NAMES}
-    models = {name: read_classifier(folder) for name, folder in folders.items()}
-    runs = {name: on_cpu(model) for name, model in models.items()}
+    models = {name: read_classifier(folder) for name, folder in folders.items() if name != "onnx"}
+    runs = {name: on_cpu(model) for name, model in {**models, "onnx": OnnxClassifier(folders["onnx"])}.items()}
+    models["onnx"] = models["student"]  # in other numbers
     tokenizer = load_tokenizer(folders["teacher"])
     tokens = read_labelled(task, VALIDATION, tokenizer, params.adapt.max_length).tokens
     rows = np.arange(min(settings.latency_sentences, len(tokens)))

@@ -6,6 +6,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,17 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> obj
     from toy import make_project
 
     return make_project(tmp_path_factory.mktemp("project"), tiny_teacher)
+
+
+@pytest.fixture(scope="module")
+def local_ray(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ray on this machine, whose workers find the test's module and this one."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        folders = [str(request.path.parent), str(Path(__file__).parent)]
+        patch.setenv("PYTHONPATH", os.pathsep.join(folders), prepend=os.pathsep)
+        ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        yield
+        ray.shutdown()

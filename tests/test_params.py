@@ -135,6 +135,13 @@ def test_the_metrics_of_a_task_follow_from_its_kind(write: Callable[..., Path]) 
     assert (params.task("mood").outputs, params.task("match").outputs) == (["bad", "good"], ["label"])
 
 
+def test_a_teacher_tries_what_its_task_has_or_else_what_all_have(write: Callable[..., Path]) -> None:
+    grid = {"batch": [16, 32], "lr": [1e-5, 2e-5]}
+    teacher = load_params(write({"teacher.tasks": {"mood": grid}, "teacher.batch": 8, "teacher.lr": [3e-5]})).teacher
+    assert teacher.grid("mood").combinations() == [(16, 1e-5), (16, 2e-5), (32, 1e-5), (32, 2e-5)]
+    assert teacher.grid("match").combinations() == [(8, 3e-5)]
+
+
 def test_tasks_have_augmented_textbooks_of_their_own(write: Callable[..., Path]) -> None:
     books = {"mood": BOOK, "match": {**BOOK, "variants": 10}}
     params = load_params(write({"textbooks.augmented": books, "distill.textbook": "augmented"}))
@@ -177,6 +184,11 @@ def test_an_unknown_or_missing_key_is_named(write: Callable[..., Path], key: str
         ("index.b", 1.1, "should be less than or equal to 1"),
         ("teacher.warmup", -0.1, "should be greater than or equal to 0"),
         ("teacher.lr", 0, "should be greater than 0"),
+        ("teacher.zero.stage", 4, "should be 0, 1, 2 or 3"),
+        ("teacher.zero.offload", "cpu", "should be a valid boolean"),
+        ("teacher.precision", "int8", "should be 'auto', 'fp32', 'bf16' or 'fp16'"),
+        ("teacher.processes", 0, "should be greater than 0 or should be 'auto'"),
+        ("teacher.accumulation", 0, "should be greater than 0"),
         ("index.engine", "lucene", "should be 'bm25s'"),
         (
             "distill.textbook",
@@ -247,6 +259,12 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
         ),
         ({"assets.masked_lm.films": FILLER}, "assets: 'films' is defined more than once"),
         ({"corpus.sources": {}}, "corpus.sources: must name at least one source"),
+        ({"teacher.zero": {"stage": 0, "offload": True}}, "teacher.zero.offload = true: must be false at stage 0"),
+        ({"teacher.precision": "fp16"}, "teacher.precision = 'fp16': needs teacher.zero.stage = 1, 2 or 3"),
+        (
+            {"teacher.tasks": {"mod": {"batch": 8, "lr": 1e-5}}},
+            "teacher.tasks.mod: must be one of the tasks match, mood",
+        ),
         ({"distill.textbook": "augmented"}, "distill.textbook = 'augmented': needs textbooks.augmented.match"),
         ({"textbooks.augmented": {"mod": BOOK}}, "textbooks.augmented.mod: must be one of the tasks match, mood"),
         (

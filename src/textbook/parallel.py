@@ -49,6 +49,7 @@ def start_ray() -> None:
         settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if "RAY_ADDRESS" not in os.environ:  # Ray connects to that by itself, and starts its own workers otherwise
             settings |= {
+                "address": "local",  # not that of somebody else who works on this machine
                 "num_cpus": len(os.sched_getaffinity(0)),
                 "object_store_memory": STORE_BYTES,
                 "include_dashboard": False,

@@ -264,22 +264,71 @@ class Textbooks(Section):
     """By task, for the tasks that shall have one; `{}` for none."""
 
 
+class Zero(Section):
+    """How the state of training is spread over the processes: DeepSpeed's ZeRO [Rajbhandari et al. 2020]."""
+
+    stage: Literal[0, 1, 2, 3]
+    """0: each process has all of it; 1: the optimizer's moments are spread; 2: gradients too; 3: weights too."""
+    offload: bool
+    """Keep what is spread, but the gradients, in the machine's memory instead of the GPU's. Without a GPU it is."""
+
+
+Rate = Annotated[float, Field(gt=0)]
+Rates = Rate | Annotated[list[Rate], Field(min_length=1)]
+Batches = PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
+
+
+class Grid(Section):
+    """What is tried: each batch size with each learning rate."""
+
+    batch: Batches
+    lr: Rates
+
+    def combinations(self) -> list[tuple[int, float]]:
+        """All of them: batch size and learning rate."""
+        batches = self.batch if isinstance(self.batch, list) else [self.batch]
+        rates = self.lr if isinstance(self.lr, list) else [self.lr]
+        return [(batch, lr) for batch in batches for lr in rates]
+
+
 class Teacher(Section):
-    """The teacher and how it is fine-tuned (paper: 10 epochs of 32, 1e-5, warm-up 0.06, weight decay 0.01)."""
+    """The teacher and how it is fine-tuned (paper: 10 epochs of 32, 1e-5, warm-up 0.06, weight decay 0.01).
+
+    One process at stage 0 is a plain loop, which starts fast; all else is DeepSpeed's work, in processes that Ray
+    starts: on this machine, or on the cluster of `RAY_ADDRESS`. Where it runs doesn't change what is learnt, but for
+    rounding and dropout.
+    """
 
     asset: Name
     """The asset that holds it: a Hugging Face folder with safetensors and tokenizer."""
     epochs: PositiveInt
-    batch: PositiveInt
-    """Sentences (or pairs) in a batch."""
-    lr: Annotated[float, Field(gt=0)]
-    """Peak learning rate."""
+    batch: Batches
+    """Sentences (or pairs) in a batch, over all processes. Of several sizes and learning rates, every combination is
+    trained, and the best on validation is the teacher (paper: 16 and 32, 1e-5 and 2e-5 for CoLA, MRPC, RTE, STS-B)."""
+    lr: Rates
+    """Peak learning rate, or several to try."""
     warmup: Share
     """Share of the steps in which the learning rate rises."""
     weight_decay: Annotated[float, Field(ge=0)]
     max_length: Annotated[int, Field(ge=8)]
     """Tokens; longer texts are cut."""
     seed: int
+    tasks: dict[Name, Grid]
+    """By task, what is tried for it instead; `{}` for none."""
+    processes: PositiveInt | Literal["auto"]
+    """How many train together, each on a GPU, or where there is none on its share of the cores. `auto`: one for each
+    GPU, or one."""
+    zero: Zero
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+    """Of the matrix products; `auto` is bf16 where the hardware multiplies in it, else fp32. fp16 needs a GPU."""
+    accumulation: PositiveInt
+    """In so many parts each process computes its part of a batch, one after the other, to need less memory."""
+    checkpointing: bool
+    """Compute activations again in the backward pass instead of keeping them: less memory, more time."""
+
+    def grid(self, task: str) -> Grid:
+        """What is tried for a task."""
+        return self.tasks.get(task, Grid(batch=self.batch, lr=self.lr))
 
 
 class Student(Section):
@@ -550,6 +599,13 @@ def _contradictions(params: Params) -> list[str]:
     used |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
     used |= {f"assets.masked_lm.{name}.encoder": made.encoder for name, made in assets.masked_lm.items()}
     used["teacher.asset"] = params.teacher.asset
+    for name in sorted(set(params.teacher.tasks) - set(params.tasks)):
+        problems.append(f"teacher.tasks.{name}: must be one of the tasks {', '.join(sorted(params.tasks))}")
+    zero, precision = params.teacher.zero, params.teacher.precision
+    if zero.stage == 0 and zero.offload:
+        problems.append("teacher.zero.offload = true: must be false at stage 0, which spreads nothing")
+    if zero.stage == 0 and precision == "fp16":
+        problems.append("teacher.precision = 'fp16': needs teacher.zero.stage = 1, 2 or 3")
     may_be_made = ["teacher.asset", *(f"textbooks.augmented.{name}.masked_lm" for name in params.textbooks.augmented)]
     augmented = params.textbooks.augmented
     for name, book in augmented.items():

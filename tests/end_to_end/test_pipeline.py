@@ -30,6 +30,7 @@ ALL_STAGES = {
     "distill@films",
     "scratch@films",
     "adapt@films",
+    "export@films",
     "evaluate@films",
     "register@films",
     "analysis",
@@ -51,13 +52,13 @@ def test_nothing_runs_twice(finished):
     assert finished.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
 
 
-def test_the_metrics_of_all_three_models_are_there(finished):
+def test_the_metrics_of_all_models_are_there(finished):
     figures = finished.json("reports/metrics.json")["films"]
-    assert set(figures) == {"teacher", "scratch", "student"}
+    assert set(figures) == {"teacher", "scratch", "student", "onnx"}
     for model in figures.values():
         assert 0 <= model["accuracy"] == model["score"] <= 100
         assert min(model["parameters"], model["bytes"], model["ms_per_sentence"]) > 0
-    assert figures["student"]["bytes"] < figures["teacher"]["bytes"]
+    assert figures["onnx"]["bytes"] < figures["student"]["bytes"] < figures["teacher"]["bytes"]
     assert (
         "films" in finished.run("dvc", "metrics", "show").stdout + finished.run("dvc", "metrics", "show", "--md").stdout
     )

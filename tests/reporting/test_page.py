@@ -34,6 +34,16 @@ FIGURES = {
         "gflops": {"16": 0.05, "64": 0.21},
         "ms": {"1x16": 1.2, "32x64": 0.56},
     },
+    "onnx": {
+        "score": 81.6,
+        "score_std": 0,
+        "seeds": 1,
+        "parameters": 7e6,
+        "bytes": 7.4e6,
+        "ms_per_sentence": 0.5,
+        "gflops": {"16": 0.05, "64": 0.21},
+        "ms": {"1x16": 0.3, "32x64": 0.25},
+    },
 }
 
 
@@ -47,14 +57,15 @@ GRIDS = grids(
 
 
 def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_seeds():
-    teacher, scratch, student = comparison(FIGURES)
+    teacher, scratch, student, int8 = comparison(FIGURES)
     assert teacher == ("teacher", "84.0", "22.7 M", "91.0 MB", "8.0", "1.0x")
     assert scratch[1:] == ("76.1 ± 0.5", "7.0 M", "29.0 MB", "2.0", "4.0x")
     assert student[-1] == "5.0x"
+    assert int8 == ("its best in int8 (ONNX)", "81.6", "7.0 M", "7.4 MB", "0.5", "16.0x")
 
 
 def test_the_costs_are_by_length_and_by_batch_and_length():
-    head, teacher, _, student = costs(FIGURES)
+    head, teacher, _, student, _ = costs(FIGURES)
     assert head[1:] == ("GFLOPs, 16 tokens", "GFLOPs, 64 tokens", "ms/sentence, 1 x 16", "ms/sentence, 32 x 64")
     assert teacher == ("teacher", "0.34", "1.40", "5.10", "4.00")
     assert student == ("distilled student", "0.05", "0.21", "1.20", "0.56")

@@ -26,7 +26,7 @@ def count_parameters(model: nn.Module) -> int:
 
 def weight_bytes(folder: Path) -> int:
     """Bytes of the weights on disk."""
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return sum(path.stat().st_size for kind in ("safetensors", "onnx") for path in folder.glob(f"*.{kind}"))
 
 
 def count_flops(model: PreTrainedModel, length: int) -> int:

@@ -129,6 +129,9 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: no tokenizer can be loaded: {str(error).splitlines()[0]}") from None
+    files = sorted(set(tokenizer.vocab_files_names.values()))
+    if not any((folder / file).is_file() for file in files):  # transformers makes an empty one of nothing
+        raise UserError(f"{folder}: no tokenizer: none of {', '.join(files)} is there")
     return tokenizer
 
 

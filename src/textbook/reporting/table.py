@@ -13,7 +13,12 @@ LABELS: dict[Metric, str] = {
     "pearson": "Pearson",
     "spearman": "Spearman",
 }
-TITLES = {"teacher": "teacher", "scratch": "student from scratch", "student": "distilled student"}
+TITLES = {
+    "teacher": "teacher",
+    "scratch": "student from scratch",
+    "student": "distilled student",
+    "onnx": "its best in int8 (ONNX)",
+}
 
 
 def columns(metric: Metric) -> tuple[str, ...]:

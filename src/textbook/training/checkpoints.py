@@ -37,6 +37,11 @@ def save_checkpoint(
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": state[name].detach().cpu() for name in _MOMENTS}
     tensors |= {f"random.{rank}.{name}": state for name, states in random.items() for rank, state in enumerate(states)}
+    write_step(folder, step, tensors, run)
+
+
+def write_step(folder: Path, step: int, tensors: dict[str, Tensor], run: Run) -> None:
+    """Save the tensors of a step; all but the newest `KEPT` go."""
     path = folder / f"{step:08}.safetensors"
     with write_aside(path) as aside:
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, aside, {"run": json.dumps(run)})
@@ -53,6 +58,27 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer, run: R
     Raises:
         UserError: the checkpoint is that of another run or another model.
     """
+    newest = read_newest(folder, run)
+    if newest is None:
+        return 0
+    path, tensors = newest
+    load_weights(model, tensors, path)
+    _restore(optimizer, below(tensors, "optimizer."))
+    # Of a process that wasn't there, on another number of devices, there is none: it keeps that of its seed.
+    random = below(tensors, f"random.{replica.rank}.")
+    if "cpu" in random:
+        torch.set_rng_state(random["cpu"])
+    if "cuda" in random and torch.cuda.is_available():
+        torch.cuda.set_rng_state(random["cuda"])
+    return int(path.stem)
+
+
+def read_newest(folder: Path, run: Run) -> tuple[Path, dict[str, Tensor]] | None:
+    """The newest checkpoint and its tensors, if there is one; a damaged one is passed over with a warning.
+
+    Raises:
+        UserError: the checkpoint is that of another run.
+    """
     for path in sorted(folder.glob(_NAMES), reverse=True):
         try:
             with safe_open(path, "pt") as file:
@@ -65,20 +91,21 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer, run: R
             if written.get(name) != value:
                 was = f"{name} was {written.get(name)!r} and is {value!r}"
                 raise UserError(f"{path}: is a checkpoint of another run ({was}); remove {folder}")
-        try:
-            model.load_state_dict(_below(tensors, "model."))
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{path}: is a checkpoint of another model ({reason}); remove {folder}") from None
-        _restore(optimizer, _below(tensors, "optimizer."))
-        # Of a process that wasn't there, on another number of devices, there is none: it keeps that of its seed.
-        random = _below(tensors, f"random.{replica.rank}.")
-        if "cpu" in random:
-            torch.set_rng_state(random["cpu"])
-        if "cuda" in random and torch.cuda.is_available():
-            torch.cuda.set_rng_state(random["cuda"])
-        return int(path.stem)
-    return 0
+        return path, tensors
+    return None
+
+
+def load_weights(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Give a model the weights of the checkpoint `path`.
+
+    Raises:
+        UserError: they are those of another model.
+    """
+    try:
+        model.load_state_dict(below(tensors, "model."))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: is a checkpoint of another model ({reason}); remove {path.parent}") from None
 
 
 def _restore(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
@@ -93,5 +120,6 @@ def _random_state() -> dict[str, Tensor]:
     return states | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -52,6 +52,12 @@ class Device:
         return f"{self.kind.type} {'bf16' if self.bf16 else 'fp32'}"
 
 
+def device_for(precision: str) -> Device:
+    """The best device, in `fp32` or `bf16`, or with `auto` in the precision that is faster there."""
+    best = best_device()
+    return best if precision == "auto" else Device(best.kind, precision == "bf16")
+
+
 def best_device() -> Device:
     """The GPU if there is one, else the CPU; bf16 where the hardware multiplies in it (elsewhere fp32 is faster)."""
     return best_devices()[0]

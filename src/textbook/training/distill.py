@@ -4,10 +4,13 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -25,6 +28,7 @@ from textbook.training.feed import Batch, ahead, make_batch
 from textbook.training.graphs import MULTIPLE, CudaRecorder, RecordedSteps, compiled_relation_loss
 from textbook.training.interrupt import sigterm_as_event
 from textbook.training.log import Log, silent
+from textbook.training.meter import Meter
 from textbook.training.optimizer import learning_rate, make_optimizer, set_rate
 from textbook.training.relations import relation_loss
 from textbook.training.replicas import Replica, replicas
@@ -164,42 +168,27 @@ def _train(
 
     step_of = RecordedSteps(take_step, CudaRecorder()) if graphs else take_step
     stream = BatchStream(tokens.offsets, settings.batch, settings.seed)
-    peak = peak_flops(device) * replica.count
-    last_log = last_checkpoint = time.monotonic()
-    losses: list[Tensor] = []
-    seen, useful, waited = 0, 0.0, 0.0
+    meter = Meter(partial(_useful_flops, teacher.config, student.config, places), peak_flops(device) * replica.count)
+    last_checkpoint = time.monotonic()
     bar = tqdm(total=settings.steps, initial=done, desc="distill", unit="step", disable=bool(replica.rank))
     with bar as progress, sigterm_as_event() as terminated, ahead(make, range(done, settings.steps)) as batches:
         for step in range(done, settings.steps):
-            before = time.monotonic()
-            batch = next(batches).to(device.kind)
-            waited += time.monotonic() - before
+            with meter.waiting():
+                batch = next(batches).to(device.kind)
             rate = learning_rate(step, peak=settings.lr, warmup=settings.warmup, steps=settings.steps)
             set_rate(optimizer, rate)
             with explained_memory("distill", batch.inputs["input_ids"], device):
                 loss, norm = step_of(batch)
-            losses.append(loss)
-            seen += int(batch.lengths.sum())
-            useful += _useful_flops(teacher, student, places, batch)
+            meter.count(loss, batch.lengths)
             progress.update()
             last = step + 1 == settings.steps
             if last or (step + 1) % LOG_EVERY == 0:
-                if not torch.stack(losses).isfinite().all():
-                    raise _not_finite(losses, step + 1 - len(losses), tokens, settings, places, replica)
-                now = time.monotonic()
-                seconds = now - last_log
-                figures = {
-                    "loss": float(torch.stack(losses).mean()),
-                    "lr": rate,
-                    "gradient_norm": float(norm),
-                    "tokens_per_second": seen / seconds,
-                    "share_of_peak": useful / seconds / peak,
-                    "waiting": waited / seconds,
-                }
+                if (bad := meter.not_finite()) is not None:
+                    first = step + 1 - len(meter.losses) + bad
+                    raise _not_finite(meter.losses[bad], first, tokens, settings, places, replica)
+                figures = meter.read() | {"lr": rate, "gradient_norm": float(norm)}
                 log(step + 1, figures)
                 progress.set_postfix_str(f"loss {figures['loss']:.3f}, {figures['tokens_per_second']:,.0f} tokens/s")
-                last_log, losses = now, []
-                seen, useful, waited = 0, 0.0, 0.0
             if places.snapshots and step + 1 in settings.snapshots and not replica.rank:
                 with write_aside(places.snapshots / f"{step + 1:08}") as aside:
                     student.save_pretrained(aside)
@@ -219,19 +208,16 @@ def _identity(tokens: Tokens, settings: Settings, places: Places) -> dict[str, A
     return {**asdict(settings), "snapshots": list(settings.snapshots), **layers, **book}
 
 
-def _useful_flops(teacher: PreTrainedModel, student: PreTrainedModel, places: Places, batch: Batch) -> float:
-    """Operations that a batch needs, padding aside."""
-    layers = places.teacher_layer, places.student_layer
-    flops = distillation_flops(teacher.config, layers[0], student.config, layers[1], batch.lengths)
-    return float(flops.sum())
+def _useful_flops(teacher: Any, student: Any, places: Places, lengths: NDArray[np.int64]) -> float:
+    """Operations that sentences of so many tokens need, by the models' configurations."""
+    return float(distillation_flops(teacher, places.teacher_layer, student, places.student_layer, lengths).sum())
 
 
 def _not_finite(
-    losses: Sequence[Tensor], start: int, tokens: Tokens, settings: Settings, places: Places, replica: Replica
+    loss: Tensor, step: int, tokens: Tokens, settings: Settings, places: Places, replica: Replica
 ) -> UserError:
-    """Say at which step the loss went wrong, and save its batch if there is a folder; `losses` begin at `start`."""
-    bad = next(place for place, loss in enumerate(losses) if not torch.isfinite(loss))
-    step, saved = start + bad, ""
+    """Say at which step, counted from 0, the loss went wrong, and save its batch if there is a folder."""
+    saved = ""
     if places.checkpoints and not replica.rank:
         path = places.checkpoints / f"batch-{step + 1}.safetensors"
         rows = BatchStream(tokens.offsets, settings.batch, settings.seed).rows(step)
@@ -239,6 +225,6 @@ def _not_finite(
             save_file(collate(tokens, rows, places.pad_id), aside)
         saved = f"; its batch is in {path}"
     return UserError(
-        f"distill: the loss of step {step + 1} is {losses[bad].item()}; a smaller distill.lr than {settings.lr} may"
+        f"distill: the loss of step {step + 1} is {loss.item()}; a smaller distill.lr than {settings.lr} may"
         f" help{saved}"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,10 +12,12 @@ from tqdm import tqdm
 
 from textbook.models.encoder import inputs_for
 from textbook.training.batches import epoch_batches
+from textbook.training.checkpoints import load_checkpoint, save_checkpoint
 from textbook.training.device import Device
 from textbook.training.log import Log, silent
 from textbook.training.objective import GOLD, Objective
 from textbook.training.optimizer import learning_rate, make_optimizer, set_rate
+from textbook.training.replicas import Replica
 from textbook.training.tokens import Tokens, collate
 
 Measure = Callable[[nn.Module], dict[str, float]]
@@ -53,6 +56,7 @@ def finetune(
     name: str,
     objective: Objective = GOLD,
     log: Log = silent,
+    checkpoints: Path | None = None,
 ) -> dict[str, float]:
     """Train a classifier in place.
 
@@ -61,20 +65,22 @@ def finetune(
         name: what the progress bar says.
         objective: the loss, which the labels alone make unless it says otherwise.
         log: gets `loss` (mean over the epoch) and the figures after every epoch.
+        checkpoints: a folder of this very run, without patience; it goes on from the newest one there, after an epoch.
 
     Returns:
         The figures after the last epoch: no epoch is chosen by the data it is judged on. With patience those of the
         best epoch, which is: on the validation data they are then a little too good.
     """
     model.to(device.kind)
-    steps = settings.epochs * -(-len(train.tokens) // settings.batch)
-    step = 0
+    per_epoch = -(-len(train.tokens) // settings.batch)
+    steps = settings.epochs * per_epoch
     optimizer = make_optimizer(model, settings.weight_decay)
     torch.manual_seed(settings.seed)
+    step = load_checkpoint(checkpoints, model, optimizer, {}, Replica()) if checkpoints else 0
     figures: dict[str, float] = {}
     best = Best()
-    with tqdm(total=steps, desc=name, unit="step") as progress:
-        for epoch in range(settings.epochs):
+    with tqdm(total=steps, initial=step, desc=name, unit="step") as progress:
+        for epoch in range(step // per_epoch, settings.epochs):
             model.train()
             losses = []
             for rows in epoch_batches(train.tokens.offsets, settings.batch, settings.seed, epoch):
@@ -97,12 +103,14 @@ def finetune(
             log(epoch + 1, {"loss": loss_mean, **figures})
             deciding, value = next(iter(figures.items()))
             progress.set_postfix_str(f"loss {loss_mean:.3f}, {deciding} {value:.3f}")
+            if checkpoints:
+                save_checkpoint(checkpoints, step, model, optimizer, {}, Replica())
             if settings.patience is not None and best.is_past(model, epoch, figures, settings.patience):
                 break
     if settings.patience is not None:
         model.load_state_dict(best.weights)
         figures = best.figures
-    return figures
+    return figures or measure(model)  # nothing, if it was killed when all epochs were done
 
 
 class Best:
