@@ -166,7 +166,7 @@ def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> object:
     """The project at toy size, for all tests that run it whole."""
-    from toy import make_project
+    from toy_project import make_project
 
     return make_project(tmp_path_factory.mktemp("project"), tiny_teacher)
 
