@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from toy import make_project
+from toy_project import make_project
 
 from conftest import BAD, COMMON, GOOD
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
-from toy import ran
+from toy_project import ran
 
 ALL_STAGES = {
     "params",
