@@ -46,14 +46,6 @@ COMMON = [
 GOOD, BAD = ["great", "warm", "bright"], ["dull", "slow", "poor"]
 WORDS = COMMON + GOOD + BAD
 
-# The fields of `textbook.params.Distill` that say what is distilled, not how.
-DISTILL = {
-    "init": "random",
-    "teacher": "task",
-    "textbook": "contextualized",
-    "second": {"epochs": 1, "lr": 1e-4, "warmup": 0.06},
-}
-
 
 def make_sentences(count: int, seed: int) -> list[str]:
     """Random sentences of 5 to 15 words, each with a number that makes it distinct."""
