@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import make_reviews
+from pipelines.evaluate import MODEL_NAMES
 from pipelines.register import register
 from textbook.files import read_json, write_json
 from textbook.models.classifier import load_classifier
@@ -53,9 +54,7 @@ def made(tiny_teacher, tmp_path, monkeypatch):
     write_json(models / "distilled" / "run.json", {"cell": "begun"})
     (tmp_path / "data" / "evaluation").mkdir()
     figures = {"score": 50.0, "score_std": 0.0, "seeds": 1, "parameters": 1000, "gflops": {"16": 0.1}}
-    write_json(
-        tmp_path / "data" / "evaluation" / f"{TASK}.json", dict.fromkeys(("teacher", "scratch", "student"), figures)
-    )
+    write_json(tmp_path / "data" / "evaluation" / f"{TASK}.json", dict.fromkeys(MODEL_NAMES, figures))
     return params
 
 
