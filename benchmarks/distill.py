@@ -9,7 +9,8 @@ batches of 256. All weights are random, so of the teacher's folder only tokenize
 Prints a table and writes `benchmarks/results/distill-cpu.json` or `distill-gpu.json`; with `--profile` also
 `distill-…-profile.txt`, where the time of the fastest loop goes. Tokens are real ones: padding doesn't count. The share
 of the peak is that of the useful operations: on the CPU of what its matrix products reach, on a GPU of its data sheet.
-It needs PyTorch, transformers and pyarrow, and none of the project's other dependencies.
+It needs PyTorch, transformers and pyarrow, and none of the project's other dependencies: on a machine with no more than
+these it runs with `PYTHONPATH=src`.
 """
 
 import argparse

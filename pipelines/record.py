@@ -93,7 +93,7 @@ def finished_record(params: Params, task: str) -> Record:
     )
     spent = costs(seconds, training_tokens(lines), params.tracking.cost_per_hour)
     record = with_student(begun, params, task, student, {**metrics, **spent})
-    others = {"teacher": models / "teacher" / "history.jsonl", **adaptation_curves("scratch", models / "scratch")}
+    others = {"teacher/0": models / "teacher" / "history.jsonl", **adaptation_curves("scratch", models / "scratch")}
     return replace(record, curves={**record.curves, **others})
 
 

@@ -6,8 +6,10 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -43,14 +45,6 @@ COMMON = [
 ]
 GOOD, BAD = ["great", "warm", "bright"], ["dull", "slow", "poor"]
 WORDS = COMMON + GOOD + BAD
-
-# The fields of `textbook.params.Distill` that say what is distilled, not how.
-DISTILL = {
-    "init": "random",
-    "teacher": "task",
-    "textbook": "contextualized",
-    "second": {"epochs": 1, "lr": 1e-4, "warmup": 0.06},
-}
 
 
 def make_sentences(count: int, seed: int) -> list[str]:
@@ -164,7 +158,7 @@ def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> object:
     """The project at toy size, for all tests that run it whole."""
-    from toy import make_project
+    from toy_project import make_project
 
     return make_project(tmp_path_factory.mktemp("project"), tiny_teacher)
 
@@ -181,3 +175,32 @@ def local_ray(request: pytest.FixtureRequest) -> Iterator[None]:
         ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         yield
         ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with MLflow's tables, which take seconds to make."""
+    from mlflow import MlflowClient  # slow to import, and most tests do without
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments(max_results=1)
+    return path
+
+
+@pytest.fixture
+def client(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of an empty MLflow store in the test's folder, which becomes the working folder."""
+    from tracking.store import connect
+
+    shutil.copy(empty_store, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return connect()
+
+
+@pytest.fixture
+def experiment(client: Any) -> str:
+    """The id of an experiment of that store."""
+    from tracking.store import experiment_id
+
+    return experiment_id(client, "cells")

@@ -19,6 +19,7 @@ from textbook.errors import UserError
 from textbook.training.log import read_history
 from tracking.record import Input, Record
 from tracking.registry import log_classifier, logged_model
+from tracking.store import select
 
 CELL = "textbook.cell"  # tag of a run: the digest of its record
 COMPLETE = "textbook.complete"  # tag of a run that holds all of its record
@@ -56,6 +57,7 @@ def record_cell(
         new = {name: value for name, value in record.metrics.items() if run.data.metrics.get(name) != value}
         client.log_batch(run_id, [Metric(name, float(value), run.info.start_time, 0) for name, value in new.items()])
         if not has_model:
+            select(client.tracking_uri)
             with mlflow.start_run(run_id=run_id):
                 log_classifier(client, record)
         client.set_tag(run_id, COMPLETE, "true")

@@ -44,13 +44,10 @@ def connect(*, check: bool = True) -> MlflowClient:
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    named = os.environ.get(URI)
-    uri = named or local_store()
+    uri = os.environ.get(URI) or local_store()
     for name in ("transformers", "system_metrics"):  # which tell what they do, step by step
         logging.getLogger(f"mlflow.{name}").setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(uri)
-    if not named:
-        os.environ.pop(URI, None)  # which MLflow has set; but nobody has named a server
+    select(uri)
     client = MlflowClient(uri)
     if check and uri != local_store():
         try:
@@ -60,6 +57,16 @@ def connect(*, check: bool = True) -> MlflowClient:
             reason = str(error).splitlines()[0]
             raise UserError(f"{URI} = {uri}: no MLflow server answers ({reason}); start it, or unset it") from None
     return client
+
+
+def select(uri: str) -> None:
+    """Have MLflow's functions that take no client use a store, without naming it to the processes that we start."""
+    named = os.environ.get(URI)
+    mlflow.set_tracking_uri(uri)  # sets the variable, too
+    if named:
+        os.environ[URI] = named
+    else:
+        os.environ.pop(URI, None)
 
 
 def _open_connection(uri: str) -> None:

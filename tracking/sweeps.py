@@ -52,8 +52,9 @@ def start_sweep(client: MlflowClient, experiment: str, name: str, digest: str, t
 
 
 def end_sweep(client: MlflowClient, sweep: Sweep, table: Path, *, complete: bool) -> None:
-    """Keep the table of the cells with the sweep's run, and end it: finished, or failed if cells are missing."""
-    client.log_artifact(sweep.run_id, str(table))
+    """Keep the table of the cells with the sweep's run if there is one, and end it: failed if cells are missing."""
+    if table.is_file():
+        client.log_artifact(sweep.run_id, str(table))
     client.set_terminated(sweep.run_id, "FINISHED" if complete else "FAILED")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from toy import make_project
+from toy_project import make_project
 
 from conftest import BAD, COMMON, GOOD
 
@@ -46,6 +46,7 @@ def own(tmp_path_factory, tiny_teacher):
     found.change(
         assets__path__claims={"path": "toy/claims.csv"},
         tasks={"verdict": TASK},
+        textbooks__augmented={},
         adapt__targets="both",
         adapt__class_weights="balanced",
         adapt__patience=1,

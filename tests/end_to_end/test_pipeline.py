@@ -8,7 +8,7 @@ import sys
 import pytest
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
-from toy import ran
+from toy_project import ran
 
 ALL_STAGES = {
     "params",
@@ -58,7 +58,7 @@ def test_the_metrics_of_all_models_are_there(finished):
     for model in figures.values():
         assert 0 <= model["accuracy"] == model["score"] <= 100
         assert min(model["parameters"], model["bytes"], model["ms_per_sentence"]) > 0
-    assert figures["onnx"]["bytes"] < figures["student"]["bytes"] < figures["teacher"]["bytes"]
+    assert figures["student"]["bytes"] < figures["teacher"]["bytes"]
     assert (
         "films" in finished.run("dvc", "metrics", "show").stdout + finished.run("dvc", "metrics", "show", "--md").stdout
     )

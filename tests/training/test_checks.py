@@ -1,5 +1,5 @@
 import pytest
-from toy import toy_distillation, toy_student, toy_tokens
+from toy_run import toy_distillation, toy_student, toy_tokens
 from transformers import AutoConfig
 
 from textbook.errors import UserError

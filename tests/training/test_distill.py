@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy import figures_of, toy_distillation, toy_student, toy_tokens
+from toy_run import figures_of, toy_distillation, toy_student, toy_tokens
 from transformers import AutoModel
 
 import textbook.training.distill as module

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from toy import NO_DROPOUT, SETTINGS, toy_student, toy_tokens
+from toy_run import NO_DROPOUT, SETTINGS, toy_student, toy_tokens
 
 from textbook.models.encoder import QkvReader, load_encoder
 from textbook.training.batches import BatchStream

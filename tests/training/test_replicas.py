@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from toy import CPU, NO_DROPOUT, toy_distillation, toy_student, toy_tokens
+from toy_run import CPU, NO_DROPOUT, toy_distillation, toy_student, toy_tokens
 
 from textbook.errors import UserError
 from textbook.training.batches import BatchStream

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from toy import NO_DROPOUT, SETTINGS, figures_of, toy_student, toy_tokens
+from toy_run import NO_DROPOUT, SETTINGS, figures_of, toy_student, toy_tokens
 
 from textbook.models.encoder import load_encoder
 from textbook.training.batches import BatchStream

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from transformers import CanineTokenizer
 
 from textbook.models.encoder import load_tokenizer
 from textbook.training.tokens import collate, tokenize
@@ -43,3 +44,13 @@ def test_a_batch_is_what_the_tokenizer_would_pad(tiny_teacher, multiple):
     found = collate(tokens, rows, tokenizer.pad_token_id, multiple)
     for name in ("input_ids", "attention_mask", "token_type_ids"):
         assert found[name].tolist() == expected[name].tolist()
+
+
+@pytest.mark.parametrize("second", [None, SENTENCES[::-1]])
+def test_a_tokenizer_in_python_with_a_large_vocabulary_does_too(second):
+    tokenizer = CanineTokenizer()
+    tokens = tokenize(tokenizer, SENTENCES, second, 20)
+    expected = tokenizer(SENTENCES, second, truncation=True, max_length=20)
+    for name, flat in (("input_ids", tokens.ids), ("token_type_ids", tokens.types)):
+        assert [flat[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)] == expected[name]
+    assert tokens.ids.dtype == np.uint32
