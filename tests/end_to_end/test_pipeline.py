@@ -156,10 +156,10 @@ def test_a_missing_column_is_one_line_and_leaves_nothing_behind(finished):
 def test_another_k_reruns_retrieval_and_what_follows_only(finished):
     assert finished.repro() <= {"params", "task@films"}  # what the two mistakes above left to do again
     finished.change(textbooks__contextualized__k=3)
-    after = {f"{stage}@films" for stage in ("two_stage", "distill", "adapt", "evaluate", "register")}
+    after = {f"{stage}@films" for stage in ("two_stage", "distill", "adapt", "export", "evaluate", "register")}
     assert finished.repro() == {"params", "contextualized@films", *after, "analysis", "metrics"}
     registered = finished.json("data/registry/films.json")
     assert registered["version"] == "2"
     version = MlflowClient(f"sqlite:///{finished.folder / 'mlflow.db'}").get_model_version("films", "2")
     assert registered["alias"] == ("champion" if version.tags["gate.decision"] == "promoted" else "challenger")
-    assert version.tags["gate.reasons"].count("160 training rows against 160") == 1
+    assert version.tags["gate.reasons"].count("200 training rows against 200") == 1
