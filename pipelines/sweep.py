@@ -33,6 +33,8 @@ from tracking.server import serving
 from tracking.store import URI, connect
 from tracking.sweeps import Sweep, end_sweep, start_sweep
 
+NEVER = 10**9  # a step that no cell comes to
+
 
 def sweep(_params: Params, *words: str) -> None:
     """Fill `reports/sweep.csv`, a row for each cell of the grid, or of the part that `words` choose."""
@@ -140,7 +142,7 @@ def _run_all(params: Params, todo: Mapping[Cell, Path], recorded: Sweep, uri: st
                 time_attr="step",
                 metric="loss",
                 mode="min",
-                max_t=params.distill.steps,
+                max_t=NEVER,  # else it would end every cell behind its last step, before it is adapted
                 grace_period=settings.asha.grace_steps,
                 reduction_factor=settings.asha.reduction,
             )
