@@ -23,7 +23,7 @@ TITLES = {
 
 def columns(metric: Metric) -> tuple[str, ...]:
     """The heads of the comparison's columns; `metric` is the task's deciding one, in percent."""
-    return ("model", LABELS[metric], "parameters", "size", "ms/sentence", "speed-up")
+    return ("model", LABELS[metric], "parameters", "size", "CPU ms", "speed-up")
 
 
 def comparison(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
