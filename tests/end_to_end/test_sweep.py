@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from ray.cluster_utils import Cluster
 
 PART = ["textbook=contextualized,contextualized+augmented", "init=random"]  # four cells
-PATIENCE = 300  # seconds until a test gives up waiting
+PATIENCE = 600  # seconds until a test gives up waiting
 
 
 def start(project, *words, **environment):
@@ -154,7 +154,7 @@ def test_a_node_that_dies_takes_no_cell_with_it(project, undisturbed, monkeypatc
         cluster.shutdown()
 
 
-def test_a_cell_that_fails_stays_in_the_table_and_stops_no_other(project, undisturbed):
+def test_a_cell_that_fails_stays_in_the_table_and_stops_no_other(project):
     project.change(sweep__set={"distill.steps": 30, "distill.lr": 1e30})
     process = start(project, "textbook=contextualized", "init=random", "teacher=task")
     assert process.wait(PATIENCE) == 1
@@ -166,7 +166,7 @@ def test_a_cell_that_fails_stays_in_the_table_and_stops_no_other(project, undist
     assert (row["textbook"], row["state"]) == ("contextualized", "failed")
 
 
-def test_bad_cells_are_stopped_early_and_not_begun_again(project, undisturbed):
+def test_bad_cells_are_stopped_early_and_not_begun_again(project):
     """ASHA over a good and a hopeless learning rate, as two seeds would be."""
     asha = {"grace_steps": 10, "reduction": 2}
     project.change(sweep__asha=asha, sweep__seeds=[0, 1, 2, 3], sweep__cpus=2, sweep__set={"distill.steps": 80})
