@@ -7,7 +7,8 @@ import numpy as np
 
 from pipelines.stage import ASSETS, CACHE, CORPUS, run
 from textbook.assets import FILES, locate, write_manifest
-from textbook.corpus.shards import corpus_hash, corpus_size, take_sentences
+from textbook.corpus.shards import corpus_hash, corpus_size
+from textbook.corpus.take import take_sentences
 from textbook.files import digest, read_json, write_aside
 from textbook.models.encoder import load_tokenizer
 from textbook.params import Params
@@ -50,8 +51,7 @@ def masked_lm(params: Params, name: str) -> None:
 
 
 def _sentences(ids: np.ndarray) -> list[str]:
-    found: list[str] = take_sentences(CORPUS, ids).column("sentence").to_pylist()
-    return found
+    return [sentence for rows in take_sentences(CORPUS, ids) for sentence in rows["sentence"].to_pylist()]
 
 
 if __name__ == "__main__":

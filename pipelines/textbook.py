@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pipelines.stage import CORPUS, EXPECTATIONS, INDEX, TASKS, TEXTBOOKS, VALIDATION, run
-from textbook.corpus.shards import corpus_hash, corpus_size, take_sentences
+from textbook.corpus.shards import corpus_hash, corpus_size
+from textbook.corpus.take import take_sentences
 from textbook.evaluation.vocabulary import measure, overlap, read_texts
 from textbook.files import sha256, write_aside, write_json
 from textbook.params import Budget, Params
@@ -62,9 +63,10 @@ def compare_words(task: Path, book: Path) -> dict[str, float]:
     """How many of its most frequent words a textbook has in common with its task, and a random sample of the corpus of
     as many sentences has, in percent (Figure 3)."""
     rows = pq.read_metadata(book).num_rows
-    chosen = take_sentences(CORPUS, np.sort(sample(corpus_size(CORPUS), rows, seed=0))).select(["sentence"])
+    chosen = np.sort(sample(corpus_size(CORPUS), rows, seed=0))
+    random = (batch for part in take_sentences(CORPUS, chosen) for batch in part.select(["sentence"]).to_batches())
     (own,) = measure(read_texts(task), [pq.read_metadata(task).num_rows])
-    (found,), (drawn,) = measure(read_texts(book), [rows]), measure(chosen.to_batches(), [chosen.num_rows])
+    (found,), (drawn,) = measure(read_texts(book), [rows]), measure(random, [len(chosen)])
     overlaps = {"overlap_with_task": found, "overlap_of_random_sample": drawn}
     return {name: round(overlap(extent.top, own.top), 2) for name, extent in overlaps.items()}
 

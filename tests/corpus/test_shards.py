@@ -17,9 +17,9 @@ from textbook.corpus.shards import (
     corpus_size,
     read_shards,
     shard_paths,
-    take_sentences,
     write_corpus,
 )
+from textbook.corpus.take import take_sentences
 from textbook.errors import UserError
 
 Sources = dict[str, list[str]]
@@ -74,14 +74,18 @@ def test_rows_are_read_back_by_id_in_any_order(
         size = make_corpus(folder, sources, shard_rows)["kept"]
         everything = list(chain.from_iterable(read_shards(folder, batch_size)))
         ids = data.draw(st.lists(st.integers(0, size - 1)))
-        taken = take_sentences(folder, np.array(ids, np.int64))
+        part_rows = data.draw(st.integers(1, 4))
+        parts = list(take_sentences(folder, np.array(ids, np.int64), Path(name), part_rows))
+        assert [path.name for path in Path(name).iterdir() if path.suffix == ""] == ["corpus"]
     assert len(everything) == size
-    assert taken["sentence"].to_pylist() == [everything[number] for number in ids]
+    taken = [sentence for part in parts for sentence in part["sentence"].to_pylist()]
+    assert taken == [everything[number] for number in ids]
+    assert all(part.num_rows == part_rows for part in parts[:-1])
 
 
 def test_the_source_of_a_sentence_is_the_one_it_came_from_first(tmp_path: Path) -> None:
     make_corpus(tmp_path / "corpus", SOURCES, 2)
-    rows = take_sentences(tmp_path / "corpus", np.array([4, 0, 2, 3, 1]))
+    (rows,) = take_sentences(tmp_path / "corpus", np.array([4, 0, 2, 3, 1]))
     assert rows.column_names == ["sentence", "source"]
     assert [tuple(row.values()) for row in rows.to_pylist()] == [KEPT[number] for number in (4, 0, 2, 3, 1)]
 

@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textbook.corpus.shards import take_sentences, write_corpus
+from textbook.corpus.shards import write_corpus
+from textbook.corpus.take import take_sentences
 from textbook.errors import UserError
 from textbook.params import Budget
 from textbook.textbooks.budget import fit_budget, sentence_bytes
@@ -33,10 +34,11 @@ def merged(ranks: list[int | None], k: int) -> Merged:
 
 
 def size(corpus: Path, ids: list[int], unit: str) -> int:
-    texts = take_sentences(corpus, np.array(ids, np.int64))["sentence"].to_pylist()
+    texts = [text for part in take_sentences(corpus, np.array(ids, np.int64)) for text in part["sentence"].to_pylist()]
     return len(texts) if unit == "sentences" else len("".join(f"{text}\n" for text in texts).encode())
 
 
+@settings(deadline=None)  # it writes to the disk
 @given(
     ranks=st.lists(st.one_of(st.none(), st.integers(1, 9)), min_size=40, max_size=40).filter(any),
     unit=st.sampled_from(["sentences", "bytes"]),

@@ -9,9 +9,11 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.distributed.tensor import DTensor
 from toy_run import CPU, NO_DROPOUT, toy_distillation, toy_student, toy_tokens
 
 from textbook.errors import UserError
+from textbook.models.encoder import QkvReader, load_encoder, parts_of
 from textbook.training.batches import BatchStream
 from textbook.training.checkpoints import load_checkpoint
 from textbook.training.feed import make_batch
@@ -19,10 +21,11 @@ from textbook.training.optimizer import make_optimizer
 from textbook.training.relations import relation_loss
 from textbook.training.replicas import Replica, replicas
 
+INPUTS = ("input_ids", "attention_mask")
 BATCH = 17  # is shared unevenly, and the last batch of an epoch, of 200 texts, has 13
 
 
-def history_of(teacher_folder, devices, checkpoints=None, die_at=None):
+def history_of(teacher_folder, devices, checkpoints=None, die_at=None, **more):
     """The student and what was logged; SIGTERM comes at a step."""
     history = []
 
@@ -32,7 +35,7 @@ def history_of(teacher_folder, devices, checkpoints=None, die_at=None):
             os.kill(os.getpid(), signal.SIGTERM)
 
     student = toy_student(teacher_folder, **NO_DROPOUT)
-    settings = {"devices": devices, "batch": BATCH, "log": log, "checkpoints": checkpoints}
+    settings = {"devices": devices, "batch": BATCH, "log": log, "checkpoints": checkpoints, **more}
     if die_at is None:
         toy_distillation(teacher_folder, student=student, **settings)
     else:
@@ -62,6 +65,34 @@ def test_two_processes_even_terminated_and_resumed_are_one(tiny_teacher, tmp_pat
     for rank in (0, 1):
         assert load_checkpoint(tmp_path, one, optimizer, run, Replica(rank, 2)) == 40
         assert torch.equal(torch.get_rng_state(), newest[f"random.{rank}.cpu"])
+
+
+def test_a_teacher_spread_over_two_processes_teaches_the_same(tiny_teacher):
+    _, alone = history_of(tiny_teacher, [CPU])
+    _, spread = history_of(tiny_teacher, [CPU, CPU], shard_teacher=True)
+    for name in ("loss", "gradient_norm"):
+        assert [line[name] for line in spread] == pytest.approx([line[name] for line in alone], rel=1e-6), name
+
+
+def read_in_parts(replica, device, folder):
+    """Read a layer of a teacher that is spread; gives how it differs, and the share of the weights that is here."""
+    teacher, inputs = load_encoder(folder), {name: torch.ones(2, 5, dtype=torch.int64) for name in INPUTS}
+    whole = QkvReader(teacher, 2)(**inputs)
+    parts = parts_of(teacher)
+    replica.shard(teacher, parts, device)
+    with torch.no_grad():
+        spread = QkvReader(teacher, 2)(**inputs)
+    for one, other in zip(whole, spread, strict=True):
+        torch.testing.assert_close(one, other)
+    here = [part.to_local() if isinstance(part, DTensor) else part for part in teacher.parameters()]
+    return sum(part.numel() for part in here) / sum(part.numel() for part in teacher.parameters())
+
+
+def test_of_a_spread_teacher_each_process_keeps_its_share(tiny_teacher):
+    with replicas([CPU, CPU], read_in_parts, tiny_teacher) as replica:
+        share = read_in_parts(replica, CPU, tiny_teacher)
+    layers = load_encoder(tiny_teacher).config.num_hidden_layers
+    assert share < 0.5 + 1 / layers  # the layer that was read last is whole
 
 
 def make_a_mistake(_replica, _device, text):

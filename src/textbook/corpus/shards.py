@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from textbook.corpus.duplicates import Stretch, count_duplicates, cut_shards, duplicates_in, find_duplicates
 from textbook.corpus.sentences import sentence_shards
@@ -104,16 +103,3 @@ def read_shards(folder: Path, batch_size: int = 65_536) -> Iterator[Iterator[str
     for path in shard_paths(folder):
         batches = pq.ParquetFile(path).iter_batches(batch_size, columns=["sentence"])
         yield (sentence for batch in batches for sentence in batch.column(0).to_pylist())
-
-
-def take_sentences(folder: Path, ids: NDArray[np.int64]) -> pa.Table:
-    """The rows `sentence, source` of the given ids, in their order; one shard is in memory at a time."""
-    position = np.argsort(ids, kind="stable")
-    ascending = ids[position]
-    parts, start = [], 0
-    for path in shard_paths(folder):
-        rows = pq.ParquetFile(path).metadata.num_rows
-        mine = ascending[np.searchsorted(ascending, start) : np.searchsorted(ascending, start + rows)] - start
-        parts.append(pq.read_table(path, columns=["sentence", "source"]).take(mine))
-        start += rows
-    return pa.concat_tables(parts).take(np.argsort(position))

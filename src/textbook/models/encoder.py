@@ -93,6 +93,14 @@ def _projections(encoder: nn.Module, layer: int, whose: str) -> Mapping[str, nn.
     return layers[layer]
 
 
+def parts_of(encoder: nn.Module) -> list[nn.Module]:
+    """What an encoder runs one after the other: its layers, and what else has weights beside them."""
+    modules = dict(encoder.named_modules())
+    layers = dict.fromkeys(name[: match.end("layer")] for name in modules if (match := _PROJECTION.search(name)))
+    beside = [name for name, _ in encoder.named_children() if not any(layer.startswith(f"{name}.") for layer in layers)]
+    return [modules[name] for name in (*beside, *layers) if any(True for _ in modules[name].parameters())]
+
+
 def inputs_for(model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The part of a batch that a model takes: DistilBERT and MPNet know no `token_type_ids`."""
     known = signature(model.forward).parameters

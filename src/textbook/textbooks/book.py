@@ -1,6 +1,8 @@
 """A textbook on disk: sentences, the most relevant first, each with its rank, score and source."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from textbook.corpus.shards import take_sentences
+from textbook.corpus.take import take_sentences
 from textbook.errors import UserError
 from textbook.textbooks.leaks import LeakFilter
 
@@ -25,7 +27,7 @@ def write_book(
     rank: NDArray[np.int32] | None = None,
     score: NDArray[np.float32] | None = None,
 ) -> dict[str, int]:
-    """Write the corpus sentences `ids` in their order, without those that repeat evaluation data.
+    """Write the corpus sentences `ids` in their order, without those that repeat evaluation data; a part at a time.
 
     Args:
         rank, score: of each of `ids`; empty where nothing was searched.
@@ -36,16 +38,31 @@ def write_book(
     Raises:
         UserError: nothing is left.
     """
-    rows = take_sentences(corpus, ids)
-    empty = pa.nulls(len(ids))
-    columns = [rows["sentence"], empty if rank is None else rank, empty if score is None else score, rows["source"]]
-    book = pa.table([pa.chunked_array([c]) if isinstance(c, pa.Array) else c for c in columns], names=SCHEMA.names)
-    book = book.cast(SCHEMA).filter(pa.array(~leaks.find(rows["sentence"])))
-    if not book.num_rows:
+    sentences = size = first = 0
+    parquet = pq.ParquetWriter(target, SCHEMA, compression="zstd", use_dictionary=["source"])
+    with parquet as writer, ThreadPoolExecutor(1) as beside:  # a part is written while the next is looked up
+        writing: Future[None] | None = None
+        for rows in take_sentences(corpus, ids, target.parent):
+            stop = first + rows.num_rows
+            columns = [_part(rank, first, stop), _part(score, first, stop)]
+            book = pa.table([rows["sentence"], *columns, rows["source"]], names=SCHEMA.names).cast(SCHEMA)
+            book = book.filter(pa.array(~leaks.find(rows["sentence"])))
+            if writing:
+                writing.result()
+            writing = beside.submit(writer.write_table, book)
+            sentences += book.num_rows
+            size += (pc.sum(pc.binary_length(book["sentence"])).as_py() or 0) + book.num_rows
+            first = stop
+        if writing:
+            writing.result()
+    if not sentences:
+        target.unlink()
         raise UserError(f"{target.name}: no sentence of {corpus} is left for this textbook")
-    pq.write_table(book, target, compression="zstd", use_dictionary=["source"])
-    size = pc.sum(pc.binary_length(book["sentence"])).as_py() + book.num_rows
-    return {"sentences": book.num_rows, "bytes": size, "leaks": len(ids) - book.num_rows}
+    return {"sentences": sentences, "bytes": size, "leaks": len(ids) - sentences}
+
+
+def _part(values: NDArray[Any] | None, start: int, stop: int) -> pa.Array:
+    return pa.nulls(stop - start) if values is None else pa.array(values[start:stop])
 
 
 def read_book(path: Path) -> tuple[list[str], list[str] | None]:

@@ -20,7 +20,9 @@ CLASSES[128:] = OTHER
 for _byte in b"'abcdefghijklmnopqrstuvwxyz0123456789":
     CLASSES[[_byte, ord(chr(_byte).upper())]] = _byte
 
-Words = NDArray[np.int64]
+BASE = 0x2545F4914F6CDD1D  # words are the digits of one number in it, modulo 2**64
+
+Hashes = NDArray[np.int64]
 
 
 class LeakFilter:
@@ -70,8 +72,12 @@ def _as_bytes(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
 
 
 @njit(cache=True)
-def _hash_words(text: NDArray[np.uint8], start: int, stop: int, hashes: Words) -> int:
-    """Hash each word of a sentence as `textbook.words` has them; gives how many there are, or -1 if it can't say."""
+def _hash_words(text: NDArray[np.uint8], start: int, stop: int, sums: Hashes) -> int:
+    """Hash the words of a sentence as `textbook.words` has them: `sums[n]` stands for the first n of them.
+
+    Gives how many there are, or -1 if it can't say.
+    """
+    sums[0] = 0
     count, value = 0, 0  # a word that has begun has a value
     place = start
     while place < stop:
@@ -88,40 +94,38 @@ def _hash_words(text: NDArray[np.uint8], start: int, stop: int, hashes: Words) -
         if kind > APOSTROPHE or (kind and value):
             value = (value ^ kind) * 0x100000001B3 + 0x9E3779B97F4A7C1
         elif value:
-            hashes[count] = value
+            sums[count + 1] = sums[count] * BASE + value
             count, value = count + 1, 0
     if value:
-        hashes[count] = value
+        sums[count + 1] = sums[count] * BASE + value
         count += 1
     return count
 
 
 @njit(cache=True)
-def _fold(hashes: Words, start: int, stop: int) -> int:
-    """One hash for some words in their order; never 0."""
-    value = stop - start
-    for place in range(start, stop):
-        value = (value ^ (value >> 29) ^ hashes[place]) * 0x2545F4914F6CDD1D
-    return value | 1
+def _mix(total: int, count: int) -> int:
+    """The hash of so many words with this sum, its bits well spread; never 0."""
+    value = (total ^ (total >> 29) ^ count) * BASE
+    return value ^ (value >> 32) | 1
 
 
 @njit(cache=True)
-def _make_table(text: NDArray[np.uint8], ends: NDArray[np.int32]) -> Words:
+def _make_table(text: NDArray[np.uint8], ends: NDArray[np.int32]) -> Hashes:
     """A hash table (open addressing) of the given texts, all words of each together."""
     size = 16
     while size < 4 * len(ends):
         size *= 2
     table = np.zeros(size, np.int64)
-    hashes = np.empty(_longest(ends), np.int64)
+    sums = np.empty(_longest(ends) + 1, np.int64)
     for number in range(len(ends) - 1):
-        count = _hash_words(text, ends[number], ends[number + 1], hashes)
-        value = _fold(hashes, 0, count)
+        count = _hash_words(text, ends[number], ends[number + 1], sums)
+        value = _mix(sums[count], count)
         table[_slot(table, value)] = value
     return table
 
 
 @njit(cache=True)
-def _slot(table: Words, value: int) -> int:
+def _slot(table: Hashes, value: int) -> int:
     """Where a hash is in the table, or may be put."""
     slot = (value >> 20) & (len(table) - 1)
     while table[slot] != 0 and table[slot] != value:
@@ -140,17 +144,21 @@ def _longest(ends: NDArray[np.int32]) -> int:
 
 @njit(cache=True, parallel=True)
 def _suspect(
-    text: NDArray[np.uint8], ends: NDArray[np.int32], ngram: int, table: Words, threads: int
+    text: NDArray[np.uint8], ends: NDArray[np.int32], ngram: int, table: Hashes, threads: int
 ) -> NDArray[np.bool_]:
     """Which sentences may leak: those with a known hash, or with a letter beyond ASCII."""
     sentences, longest = len(ends) - 1, _longest(ends)
     suspects = np.zeros(sentences, np.bool_)
+    shift = 1  # moves a sum past the words of a run
+    for _ in range(ngram):
+        shift *= BASE
     for thread in prange(threads):
-        hashes = np.empty(longest, np.int64)
+        sums = np.empty(longest + 1, np.int64)
         for number in range(thread * sentences // threads, (thread + 1) * sentences // threads):
-            count = _hash_words(text, ends[number], ends[number + 1], hashes)
-            suspect = count < 0 or table[_slot(table, _fold(hashes, 0, count))] != 0
-            for start in range(count - ngram + 1):
-                suspect = suspect or table[_slot(table, _fold(hashes, start, start + ngram))] != 0
+            count = _hash_words(text, ends[number], ends[number + 1], sums)
+            suspect = count < 0 or table[_slot(table, _mix(sums[count], count))] != 0
+            for stop in range(ngram, count + 1):
+                run = sums[stop] - sums[stop - ngram] * shift
+                suspect = suspect or table[_slot(table, _mix(run, ngram))] != 0
             suspects[number] = suspect
     return suspects

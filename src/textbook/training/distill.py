@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from textbook.errors import UserError
 from textbook.files import write_aside
-from textbook.models.encoder import QkvReader
+from textbook.models.encoder import QkvReader, parts_of
 from textbook.models.flops import distillation_flops
 from textbook.training.batches import BatchStream
 from textbook.training.checkpoints import load_checkpoint, save_checkpoint
@@ -51,6 +51,7 @@ class Settings:
     seed: int
     snapshots: Sequence[int] = ()
     cuda_graphs: bool = False
+    shard_teacher: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,13 @@ def _train(
 ) -> None:
     """The loop; all processes run it, and the first one tells and writes."""
     nn.Module.to(student, device.kind)
-    nn.Module.to(teacher, device.kind, device.dtype)
+    nn.Module.to(teacher, "cpu" if settings.shard_teacher else device.kind, device.dtype)
     student.train()
     teacher.train(False)
     replica.copy_weights(teacher)
     replica.copy_weights(student)
+    if settings.shard_teacher:
+        replica.shard(teacher, parts_of(teacher), device)
     read_teacher = QkvReader(teacher, places.teacher_layer, "teacher")
     read_student = QkvReader(student, places.student_layer, "student")
     graphs = settings.cuda_graphs and device.kind.type == "cuda" and replica.count == 1

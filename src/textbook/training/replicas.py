@@ -16,6 +16,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.multiprocessing.spawn import ProcessContext, ProcessRaisedException, start_processes
 
 from textbook.errors import UserError
@@ -37,6 +39,20 @@ class Replica:
         if self.count > 1:
             for tensor in model.state_dict().values():
                 dist.broadcast(tensor, 0)
+
+    def shard(self, model: nn.Module, parts: Iterable[nn.Module], device: Device) -> None:
+        """Spread a model that only is read from the machine's memory over the devices of all processes.
+
+        Each part is put together where it runs and taken apart again, as in ZeRO's stage 3; a pass that is broken off
+        leaves its last part whole until the next.
+        """
+        model.requires_grad_(False)
+        if self.count == 1:
+            model.to(device.kind)
+            return
+        mesh = init_device_mesh(device.kind.type, (self.count,))
+        for part in (*parts, model):
+            fully_shard(part, mesh=mesh, reshard_after_forward=True)
 
     def add_up(self, tensors: Iterable[Tensor]) -> None:
         """Replace fp32 tensors by their sums over all processes, in one message."""
