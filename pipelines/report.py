@@ -1,11 +1,12 @@
 """`make report`: what was found, as one HTML page."""
 
-from pipelines.progress import DONE
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
-from textbook.files import read_csv, read_json
+from textbook.files import read_csv, read_json, write_csv
 from textbook.params import Params
+from textbook.reporting.cells import TABLE2
 from textbook.reporting.curves import curve
-from textbook.reporting.grid import Grid, grids
+from textbook.reporting.findings import findings
+from textbook.reporting.grid import grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.table import LABELS, columns, comparison, costs
 from textbook.textbooks.book import read_book
@@ -15,9 +16,15 @@ EXAMPLES = 8
 
 
 def report(params: Params) -> None:
-    """Write `reports/report.html` from what the stages made; the grid and the analysis are in it if they were made."""
+    """Write `reports/report.html` from what the stages made; the grid and the analysis are in it if they were made.
+
+    The grid's cells are in `reports/table2.csv` too.
+    """
     sections = [_section(params, task, read_json(EVALUATION / f"{task}.json")) for task in params.tasks]
-    write_page(sections, _grids(), _analysis(), REPORTS / "report.html")
+    rows = _cells()
+    if rows:
+        write_csv(REPORTS / "table2.csv", [{name: row[name] for name in TABLE2} for row in rows])
+    write_page(sections, grids(rows), findings(rows), _analysis(), REPORTS / "report.html")
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
@@ -50,13 +57,12 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
     )
 
 
-def _grids() -> list[Grid]:
-    """The grid of the last sweep, if there was one."""
+def _cells() -> list[dict[str, str]]:
+    """The table of the last sweep, if there was one."""
     if not (REPORTS / "sweep.csv").is_file():
         return []
     header, *rows = read_csv(REPORTS / "sweep.csv")
-    found = [dict(zip(header, row, strict=True)) for row in rows]
-    return grids([row for row in found if row["state"] == DONE])
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def _analysis() -> AnalysisSection | None:

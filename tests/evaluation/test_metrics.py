@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from conftest import make_reviews
-from textbook.evaluation.metrics import measure, score, summarize
+from textbook.evaluation.metrics import measure, score, standard_error, summarize
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.training.device import Device
@@ -66,6 +66,12 @@ def test_one_class_only_has_the_lowest_value_and_no_warning(metric):
         assert score([metric], np.array([0, 1, 1]), logits_of([0, 0, 0], 2)) == {metric: 0.0}
 
 
+def test_the_standard_error_of_accuracy_is_that_of_a_share():
+    labels = np.random.default_rng(1).integers(0, 2, 400)
+    outputs = logits_of(np.where(np.arange(400) < 300, labels, 1 - labels), 2)
+    assert standard_error("accuracy", labels, outputs) == pytest.approx((0.75 * 0.25 / 400) ** 0.5, rel=0.15)
+
+
 def test_a_further_split_is_named_with_its_figures(tiny_teacher):
     tokenizer = load_tokenizer(tiny_teacher)
     model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
@@ -76,13 +82,16 @@ def test_a_further_split_is_named_with_its_figures(tiny_teacher):
     figures = measure(model, splits, ["accuracy", "f1"], pad_id=tokenizer.pad_token_id, device=CPU)
     further = {"accuracy_validation_mismatched", "f1_validation_mismatched"}
     assert [*figures][:2] == ["accuracy", "f1"]
-    assert {*figures} - {"accuracy", "f1"} == further
+    assert {*figures} - {"accuracy", "f1"} == {*further, "standard_error"}
     assert round(figures["accuracy"] * 30, 9).is_integer()
     assert round(figures["accuracy_validation_mismatched"] * 31, 9).is_integer()
 
 
 def test_runs_are_summed_up_in_percent_with_the_deciding_figure_as_the_score():
-    runs = [{"matthews": 0.5, "accuracy": 0.8}, {"matthews": 0.6, "accuracy": 0.8}]
+    runs = [
+        {"matthews": 0.5, "accuracy": 0.8, "standard_error": 0.02},
+        {"matthews": 0.6, "accuracy": 0.8, "standard_error": 0.03},
+    ]
     assert summarize(runs) == {
         "score": 55.0,
         "score_std": 7.07,
@@ -90,6 +99,7 @@ def test_runs_are_summed_up_in_percent_with_the_deciding_figure_as_the_score():
         "matthews_std": 7.07,
         "accuracy": 80.0,
         "accuracy_std": 0.0,
+        "standard_error": 2.5,
         "seeds": 2,
     }
     assert summarize(runs[:1])["score_std"] == 0.0

@@ -3,7 +3,7 @@ from textbook.reporting.grid import grids
 
 def row(task="sst2", init="random", teacher="task", textbook="general", mean="80.0", std="0.5", **more):
     place = {"task": task, "init": init, "teacher": teacher, "textbook": textbook}
-    return {**place, "metric": "accuracy", "mean": mean, "std": std, **more}
+    return {**place, "metric": "accuracy", "mean": mean, "std": std, "state": "done", **more}
 
 
 ROWS = [
@@ -41,3 +41,13 @@ def test_of_several_seeds_the_mean_is_shown():
     (grid,) = grids([row(mean="80.0", seed="0"), row(mean="82.0", std="1.5", seed="1")])
     assert grid.lines[0][2][0].text == "81.0 ± 1.0"
     assert len(grid.rows) == 2
+
+
+def test_a_cell_that_failed_stays_in_the_table_and_wins_nothing():
+    failed = row(textbook="augmented", mean="", std="", metric="", state="failed")
+    (grid,) = grids([failed, *ROWS[:1]])
+    texts = {book: score.text for book, score in zip(grid.textbooks, grid.lines[0][2], strict=True)}
+    assert texts == {"augmented": "failed", "general": "80.0 ± 0.5"}
+    assert (grid.metric, grid.winner, len(grid.rows)) == ("accuracy", "general", 2)
+    (grid,) = grids([failed])
+    assert (grid.winner, grid.lines[0][2][0].best) == ("none", False)

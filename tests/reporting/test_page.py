@@ -1,4 +1,5 @@
 from textbook.reporting.curves import curve
+from textbook.reporting.findings import findings
 from textbook.reporting.grid import grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.table import columns, comparison, costs
@@ -48,12 +49,12 @@ FIGURES = {
 
 
 PLACE = {"task": "sst2", "init": "random", "teacher": "task", "metric": "accuracy", "std": "0.2"}
-GRIDS = grids(
-    [
-        {**PLACE, "textbook": book, "mean": mean, "run_id": f"run-of-{book}"}
-        for book, mean in (("general", "80.0"), ("contextualized", "82.5"))
-    ]
-)
+ERRORS = {"standard_error": "0.5", "task_relation_loss": "0.3", "seeds": "2"}
+CELLS = [
+    {**PLACE, **ERRORS, "textbook": book, "mean": mean, "run_id": f"run-of-{book}"}
+    for book, mean in (("general", "80.0"), ("contextualized", "82.5"))
+]
+GRIDS, FINDINGS = grids(CELLS), findings(CELLS)
 
 
 def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_seeds():
@@ -88,7 +89,7 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]},
         figures={"Relevance": curve({"a": [(1, 2)]}, "x", "y")},
     )
-    write_page([section], GRIDS, analysis, tmp_path / "report.html")
+    write_page([section], GRIDS, FINDINGS, analysis, tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
     for expected in (
         "81.4 ± 0.3",
@@ -104,6 +105,7 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         "<strong>82.5 ± 0.2</strong> <small>95.2</small>",
         "accuracy: best is contextualized",
         "run-of-general",
+        "<td>+2.5 ± 0.7</td>",
     ):
         assert expected in html
     assert "<script" not in html

@@ -15,6 +15,9 @@ from textbook.params import Metric
 from textbook.training.device import Device
 from textbook.training.finetune import Labelled, predict
 
+STANDARD_ERROR = "standard_error"
+RESAMPLES = 200  # enough to know a standard error to a twentieth
+
 
 def score(metrics: Sequence[Metric], labels: NDArray[Any], outputs: NDArray[np.float32]) -> dict[str, float]:
     """Each of `metrics`, in that order.
@@ -27,6 +30,12 @@ def score(metrics: Sequence[Metric], labels: NDArray[Any], outputs: NDArray[np.f
     return {metric: float(_METRICS[metric](labels, predicted)) for metric in metrics}
 
 
+def standard_error(metric: Metric, labels: NDArray[Any], outputs: NDArray[np.float32]) -> float:
+    """How far a metric may be off because it is known on these rows only: its spread over bootstrap samples of them."""
+    draws = np.random.default_rng(0).integers(0, len(labels), (RESAMPLES, len(labels)))
+    return stdev(score([metric], labels[rows], outputs[rows])[metric] for rows in draws)
+
+
 def measure(
     model: torch.nn.Module,
     splits: Mapping[str, Labelled],
@@ -35,22 +44,33 @@ def measure(
     pad_id: int,
     device: Device,
 ) -> dict[str, float]:
-    """Each of `metrics` on each split: of the first split as `accuracy`, of a further one as `accuracy_<split>`."""
+    """Each of `metrics` on each split: of the first split as `accuracy`, of a further one as `accuracy_<split>`.
+
+    Besides, `standard_error`: that of the first metric on the first split.
+    """
+    outputs = {
+        split: predict(model, labelled.tokens, pad_id=pad_id, device=device) for split, labelled in splits.items()
+    }
     figures: dict[str, float] = {}
     for number, (split, labelled) in enumerate(splits.items()):
-        found = score(metrics, labelled.labels, predict(model, labelled.tokens, pad_id=pad_id, device=device))
+        found = score(metrics, labelled.labels, outputs[split])
         figures |= {f"{metric}_{split}" if number else metric: value for metric, value in found.items()}
-    return figures
+    first = next(iter(splits))
+    return {**figures, STANDARD_ERROR: standard_error(metrics[0], splits[first].labels, outputs[first])}
 
 
 def summarize(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean and standard deviation over runs, in percent, of each figure, and as `score` of the one that decides."""
+    """Mean and standard deviation over runs, in percent, of each figure, and as `score` of the one that decides.
+
+    Standard errors are averaged only: seeds share their validation data, so more of them make no error smaller.
+    """
     values = {name: [100 * run[name] for run in runs] for name in runs[0]}
     values = {"score": next(iter(values.values())), **values}
     figures = {}
     for name, found in values.items():
         figures[name] = round(mean(found), 2)
-        figures[f"{name}_std"] = round(stdev(found), 2) if len(found) > 1 else 0.0
+        if name != STANDARD_ERROR:
+            figures[f"{name}_std"] = round(stdev(found), 2) if len(found) > 1 else 0.0
     return {**figures, "seeds": len(runs)}
 
 

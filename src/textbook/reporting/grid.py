@@ -1,11 +1,10 @@
 """The grid of a sweep as a reader wants it: which textbook to trust (the paper's Table 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textbook.reporting.cells import Row, at, distinct, done, mean_of
 from textbook.reporting.paper import beside_paper
-
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of one task: lines of init and teacher, each with a score for every textbook, or None."""
+    """The cells of one task: lines of init and teacher, each with a score for every textbook, or None.
+
+    A cell that came to nothing says so in place of its score.
+    """
 
     task: str
     metric: str
@@ -36,40 +38,30 @@ def grids(rows: Sequence[Row]) -> list[Grid]:
     """A grid for each task of a sweep's table; of several seeds the mean.
 
     Args:
-        rows: with `task`, `init`, `teacher`, `textbook`, `metric`, `mean` and `std`.
+        rows: with `task`, `init`, `teacher`, `textbook`, `metric`, `mean` and `std`, the last three empty where the
+            `state` is not done.
     """
     rows = beside_paper("table2", [dict(row) for row in rows])
-    return [_grid(task, [row for row in rows if row["task"] == task]) for task in _distinct(rows, "task")]
+    return [_grid(task, [row for row in rows if row["task"] == task]) for task in distinct(rows, "task")]
 
 
 def _grid(task: str, rows: Sequence[Row]) -> Grid:
-    textbooks = _distinct(rows, "textbook")
+    textbooks = distinct(rows, "textbook")
     lines, winners = [], []
     for init, teacher in dict.fromkeys((row["init"], row["teacher"]) for row in rows):
-        cells = {
-            book: [row for row in rows if (row["init"], row["teacher"], row["textbook"]) == (init, teacher, book)]
-            for book in textbooks
-        }
-        means = {book: _mean(found) for book, found in cells.items() if found}
-        winners.append(max(means, key=lambda book: means[book]))
-        scores = [
-            Score(_text(cells[book]), cells[book][0]["paper_score"], means[book] == max(means.values()))
-            if book in means
-            else None
-            for book in textbooks
-        ]
+        cells = {book: at(rows, (init, teacher, book)) for book in textbooks}
+        means = {book: mean_of(done(found), "mean") for book, found in cells.items() if done(found)}
+        best = max(means.values(), default=None)
+        winners += [book for book, mean in means.items() if mean == best][:1]
+        scores = [_score(found, means.get(book) == best) if found else None for book, found in cells.items()]
         lines.append((init, teacher, scores))
-    return Grid(task, rows[0]["metric"], textbooks, lines, max(textbooks, key=winners.count), rows)
+    metric = next((row["metric"] for row in done(rows)), "")
+    winner = max(textbooks, key=winners.count) if winners else "none"
+    return Grid(task, metric, textbooks, lines, winner, rows)
 
 
-def _mean(rows: Sequence[Row]) -> float:
-    return sum(float(row["mean"]) for row in rows) / len(rows)
-
-
-def _text(rows: Sequence[Row]) -> str:
-    spread = sum(float(row["std"]) for row in rows) / len(rows)
-    return f"{_mean(rows):.1f} ± {spread:.1f}"
-
-
-def _distinct(rows: Sequence[Row], name: str) -> list[str]:
-    return list(dict.fromkeys(row[name] for row in rows))
+def _score(cells: Sequence[Row], best: bool) -> Score:
+    paper, scored = cells[0]["paper_score"], done(cells)
+    if not scored:
+        return Score(cells[0]["state"], paper, best=False)
+    return Score(f"{mean_of(scored, 'mean'):.1f} ± {mean_of(scored, 'std'):.1f}", paper, best)

@@ -7,22 +7,11 @@ from pathlib import Path
 from jinja2 import Environment
 
 from textbook.files import write_aside
+from textbook.reporting.cells import TABLE2
+from textbook.reporting.findings import HEAD, Finding
 from textbook.reporting.grid import Grid
 
 TEMPLATE = Path(__file__).with_suffix(".html")
-DETAILS = (
-    "init",
-    "teacher",
-    "textbook",
-    "seed",
-    "mean",
-    "std",
-    "task_relation_loss",
-    "steps",
-    "seconds",
-    "device",
-    "run_id",
-)
 
 
 @dataclass(frozen=True)
@@ -50,10 +39,14 @@ class AnalysisSection:
 
 
 def write_page(
-    sections: Sequence[TaskSection], grids: Sequence[Grid], analysis: AnalysisSection | None, path: Path
+    sections: Sequence[TaskSection],
+    grids: Sequence[Grid],
+    found: Sequence[Finding],
+    analysis: AnalysisSection | None,
+    path: Path,
 ) -> None:
     """Write the page, whole or not at all."""
     page = Environment(autoescape=True, trim_blocks=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
-    html = page.render(sections=sections, grids=grids, details=DETAILS, analysis=analysis)
+    html = page.render(sections=sections, grids=grids, details=TABLE2, findings=found, head=HEAD, analysis=analysis)
     with write_aside(path) as aside:
         aside.write_text(html, encoding="utf-8")
