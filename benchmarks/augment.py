@@ -33,7 +33,7 @@ from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM, Bert
 from textbook.assets import locate
 from textbook.files import write_json
 from textbook.models.flops import encoder_flops
-from textbook.params import load_params
+from textbook.params_file import load_params
 from textbook.tasks.prepare import read_split, texts
 from textbook.textbooks.augmented import eligible
 from textbook.textbooks.candidates import Doubled, MaskedLm, Span, double, load_masked_lm, predict

@@ -20,7 +20,8 @@ from textbook.evaluation.metrics import measure
 from textbook.files import read_json, write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
-from textbook.params import Params, load_params
+from textbook.params import Params
+from textbook.params_file import load_params
 from textbook.tasks.prepare import TRAIN, VALIDATION, prepare_task
 from textbook.training.device import best_device
 from textbook.training.finetune import Settings, finetune
@@ -78,9 +79,11 @@ def show(params: Params, runs: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Fill the table as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", nargs="*", choices=[*EPOCHS], default=[*EPOCHS], help="all if none is named")
+    parser.add_argument("tasks", nargs="*", default=[*EPOCHS], help=f"of {', '.join(EPOCHS)}; all if none is named")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     words = parser.parse_args()
+    if unknown := set(words.tasks) - set(EPOCHS):
+        parser.error(f"{', '.join(unknown)}: tasks are {', '.join(EPOCHS)}")
     params = load_params(Path("profiles/glue.yaml"))
     runs = read_runs()
     for task in words.tasks:

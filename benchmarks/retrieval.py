@@ -38,7 +38,7 @@ from textbook.corpus.sentences import write_sentences
 from textbook.corpus.shards import corpus_size, read_shards, shard_paths, write_corpus
 from textbook.files import read_json, write_json
 from textbook.params import Index as Settings
-from textbook.params import load_params
+from textbook.params_file import load_params
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.rake import query
 from textbook.tasks.prepare import TRAIN, evaluation_sentences, prepare_task, read_split, sentences

@@ -25,7 +25,8 @@ from textbook.assets import locate
 from textbook.files import write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import inputs_for, load_tokenizer
-from textbook.params import Teacher, load_params
+from textbook.params import Teacher
+from textbook.params_file import load_params
 from textbook.processes import Report, resolve_processes, run_processes
 from textbook.tasks.prepare import TRAIN, read_split, texts
 from textbook.training.batches import BatchStream

@@ -2,7 +2,7 @@
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from ruamel.yaml import YAML
 
 from pipelines.adapt import adapt_from
 from pipelines.distill import teach, teacher_folder
-from pipelines.stage import DATA, INIT, MODELS, TASKS, textbook_files
-from textbook.evaluation.metrics import summarize
+from pipelines.stage import ASSETS, DATA, INIT, MODELS, TASKS, textbook_files
+from textbook.evaluation.metrics import STANDARD_ERROR, summarize
 from textbook.evaluation.relation_loss import mean_relation_loss
 from textbook.files import digest, read_json, sha256, write_json
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer, resolve_layer
 from textbook.params import Init, Params, TeacherKind, TextbookKind
-from textbook.tasks.prepare import read_split, texts
+from textbook.tasks.prepare import TRAIN, read_split, texts
 from textbook.training.device import best_device
 from textbook.training.log import Log
 from textbook.training.tokens import tokenize
@@ -49,12 +49,15 @@ class Cell:
 
     def artefacts(self, params: Params) -> list[str]:
         """What DVC has to have made for it."""
-        teacher = [f"data/assets/{params.teacher.asset}"] if self.teacher == "general" else []
+        teacher = [str(ASSETS / params.teacher.asset)] if self.teacher == "general" else []
         books = [str(path) for path in textbook_files(self.task, self.textbook)]
         return [str(TASKS / self.task), str(MODELS / self.task / "teacher"), str(INIT / self.init), *teacher, *books]
 
-    def inputs(self, params: Params) -> dict[str, Any]:
+    def inputs(self, params: Params, code: Mapping[str, str]) -> dict[str, Any]:
         """All that decides its result: parameters, code, and the hashes of what DVC made for it.
+
+        Args:
+            code: as `code_hashes` gives it.
 
         Raises:
             KeyError: DVC has not made all of it.
@@ -66,8 +69,15 @@ class Cell:
             "params": mine.model_dump(include={"student", "distill", "adapt"}),
             "task": params.task(self.task).model_dump(),
             "artefacts": {path: hashes[path] for path in self.artefacts(params)},
-            "code": {path: _hash(Path(path)) for path in _code()},
+            "code": code,
         }
+
+
+def code_hashes() -> dict[str, str]:
+    """The hashes of the source files that decide what a student becomes, as `dvc.yaml` names them, by path."""
+    stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
+    deps = {dep for name in ("distill", "adapt") for dep in stages[name]["do"]["deps"]}
+    return {dep: _hash(Path(dep)) for dep in sorted(deps) if dep.startswith(("src/", "pipelines/"))}
 
 
 def cell_folder(inputs: dict[str, Any]) -> Path:
@@ -93,7 +103,7 @@ def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> 
         clock = _Clock(folder / "clock.json")
 
         @contextmanager
-        def live(_params: Params, _task: str, record: Path) -> Iterator[Log]:
+        def live(record: Path) -> Iterator[Log]:
             write_json(record, {"cell": folder.name})
 
             def timed(step: int, figures: Any) -> None:
@@ -113,6 +123,7 @@ def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> 
             "metric": params.task(cell.task).metrics[0],
             "mean": scores["score"],
             "std": scores["score_std"],
+            "standard_error": scores[STANDARD_ERROR],
             "scores": scores,
             "task_relation_loss": round(_task_relation_loss(mine, cell.task, folder / "distilled"), 4),
             "seeds": scores["seeds"],
@@ -131,7 +142,7 @@ def _task_relation_loss(params: Params, task: str, distilled: Path) -> float:
     teacher = teacher_folder(params, task)
     config, tokenizer = load_config(teacher), load_tokenizer(teacher)
     student = load_encoder(distilled)
-    probe = read_split(TASKS / task, "train").slice(0, PROBE)
+    probe = read_split(TASKS / task, TRAIN).slice(0, PROBE)
     return mean_relation_loss(
         load_encoder(teacher),
         student,
@@ -166,13 +177,6 @@ def _alone(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _code() -> list[str]:
-    """The source files that decide what a student becomes, as `dvc.yaml` has them."""
-    stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
-    deps = {dep for name in ("distill", "adapt") for dep in stages[name]["do"]["deps"]}
-    return sorted(dep for dep in deps if dep.startswith(("src/", "pipelines/")))
 
 
 def _hash(path: Path) -> str:

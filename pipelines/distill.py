@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import fields
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -25,12 +26,12 @@ from textbook.training.token_file import tokenize_book
 from textbook.training.tokens import Tokens, open_tokens
 
 CODE = hash_code(token_file, token_arrays)  # a token file is made again when the code is another
-Live = Callable[[Params, str, Path], AbstractContextManager[Log]]  # as `live_run`
+Live = Callable[[Path], AbstractContextManager[Log]]
 
 
 def distill(params: Params, task: str) -> None:
     """Write the distilled encoder as a Hugging Face folder, with its history and the id of its MLflow run."""
-    teach(params, task, MODELS / task / "distilled", live_run)
+    teach(params, task, MODELS / task / "distilled", partial(live_run, params, task))
 
 
 def teach(params: Params, task: str, target: Path, live: Live) -> None:
@@ -39,7 +40,7 @@ def teach(params: Params, task: str, target: Path, live: Live) -> None:
     Killed and run again, it goes on from its last checkpoint.
 
     Args:
-        live: opens what records the run while it goes on, and notes in a file which run that is.
+        live: opens what records the run while it goes on, and notes in the given file which run that is.
     """
     settings = params.distill
     teacher = teacher_folder(params, task)
@@ -49,7 +50,7 @@ def teach(params: Params, task: str, target: Path, live: Live) -> None:
     inputs = [settings.model_dump(), hash_folder(INIT / settings.init), hash_folder(teacher)]
     work = CACHE / "distill" / digest(*inputs, *map(sha256, books))
     work.mkdir(parents=True, exist_ok=True)
-    with live(params, task, work / "run.json") as log:
+    with live(work / "run.json") as log:
         done = 0
         for number, book in enumerate(books, 1):
             tokens = tokens_of(book, teacher, settings.max_length)

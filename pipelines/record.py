@@ -10,7 +10,7 @@ from pipelines.evaluate import MODEL_NAMES
 from pipelines.stage import CORPUS, EVALUATION, MODELS, TASKS, textbook_files
 from textbook.files import digest, hash_folder, read_json, sha256, write_json
 from textbook.params import Params
-from textbook.tasks.prepare import read_split, text_columns
+from textbook.tasks.prepare import VALIDATION, read_split, text_columns
 from textbook.training.log import Log, read_history, silent
 from tracking.lineage import dvc_hashes, git_tags
 from tracking.live import live
@@ -64,7 +64,7 @@ def begun_record(params: Params, task: str, name: str, hashes: Mapping[str, str]
 
 def with_student(begun: Record, params: Params, task: str, student: Path, metrics: Mapping[str, float]) -> Record:
     """The record with the adapted student in a folder, and what it came to."""
-    rows = read_split(TASKS / task, "validation")
+    rows = read_split(TASKS / task, VALIDATION)
     return replace(
         begun,
         curves={**begun.curves, **adaptation_curves("student", student)},

@@ -6,8 +6,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from textbook.errors import UserError
-from textbook.params import Params, load_params
+from textbook.params import Params
+from textbook.params_file import load_params
 
 DATA = Path("data")
 ASSETS = DATA / "assets"
@@ -35,7 +38,7 @@ def textbook_files(task: str, kind: str) -> list[Path]:
 def run(stage: Callable[..., None]) -> None:
     """Run a stage with the parameters of `params.yaml` and the words of the command line.
 
-    A `UserError` ends it with one line and exit code 1, and so does a disk that is full.
+    A mistake that can be told in a line ends it with that line and exit code 1.
     """
     warnings.filterwarnings("ignore", category=FutureWarning)
     if "transformers" in sys.modules:  # its bars for loading and writing weights would drown ours
@@ -43,9 +46,18 @@ def run(stage: Callable[..., None]) -> None:
     try:
         params: Params = load_params()
         stage(params, *sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in FULL:
+    except (UserError, OSError, SafetensorError) as error:
+        line = told_in_a_line(error)
+        if line is None:
             raise
-        sys.exit(f"error: {error}; make room and run it again: what was finished is kept")
+        sys.exit(f"error: {line}")
+
+
+def told_in_a_line(error: Exception) -> str | None:
+    """What to say of a mistake of the user's or of a full disk; None for all else, of which one wants the traceback."""
+    if isinstance(error, UserError):
+        return str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, SafetensorError):  # says the number in words only
+        number = next((full for full in FULL if f"(os error {full})" in str(error)), None)
+    return f"{error}; make room and run it again: what was finished is kept" if number in FULL else None

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from pipelines.stage import REPORTS
 from textbook.files import read_json
-from textbook.params import load_params
+from textbook.params_file import load_params
 from textbook.reporting.table import LABELS, columns, comparison
 
 

@@ -18,15 +18,16 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from pipelines.cell import Cell, cell_folder, run_cell
+from pipelines.cell import Cell, cell_folder, code_hashes, run_cell
 from pipelines.cell_record import begun_record, finished_record
 from pipelines.progress import DONE, FAILED, STOPPED, Progress
-from pipelines.stage import CACHE, REPORTS, run
+from pipelines.stage import CACHE, REPORTS, run, told_in_a_line
 from pipelines.watch import STOPPED_FILE, Watch
 from textbook.errors import UserError
 from textbook.files import digest, read_json, write_csv
 from textbook.parallel import start_ray
-from textbook.params import Params, load_params
+from textbook.params import Params
+from textbook.params_file import load_params
 from tracking.live import live
 from tracking.runs import record_cell
 from tracking.server import serving
@@ -42,7 +43,8 @@ def sweep(_params: Params, *words: str) -> None:
     cells = choose_cells(params, words)
     client = connect()  # refuses at once if the server is away
     make_artefacts(params, cells)
-    folders = {cell: cell_folder(cell.inputs(params)) for cell in cells}
+    code = code_hashes()
+    folders = {cell: cell_folder(cell.inputs(params, code)) for cell in cells}
     names = [folder.name for folder in folders.values()]
     title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
     recorded = start_sweep(client, params.tracking.experiment, title, digest(*names), {})
@@ -189,7 +191,7 @@ def _trial(config: Mapping[str, Any], *, params: Params, project: str, recorded:
     try:
         tune.report({"result": run_cell(params, cell, folder, log, show)})
     except Exception as error:
-        tune.report({"failure": str(error) if isinstance(error, UserError) else traceback.format_exc()})
+        tune.report({"failure": told_in_a_line(error) or traceback.format_exc()})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from textbook.errors import UserError
-from textbook.params import load_params
+from textbook.params_file import load_params
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = [ROOT / "params.yaml", *sorted((ROOT / "profiles").glob("*.yaml"))]

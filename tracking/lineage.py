@@ -1,8 +1,10 @@
 """What a run was made from: the git commit and the hashes of the DVC outputs."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -22,8 +24,7 @@ def dvc_hashes(targets: Iterable[str], lock: Path = Path("dvc.lock")) -> dict[st
 
     What a stage made beside what was needed is in it too: a textbook's file beside the notes that stand for it.
     """
-    stages = YAML(typ="safe", pure=True).load(lock)["stages"] if lock.is_file() else {}
-    maker = {out["path"]: stage for stage in stages.values() for out in stage.get("outs", [])}
+    maker = _makers(lock.absolute(), lock.stat().st_mtime_ns) if lock.is_file() else {}
     hashes: dict[str, str] = {}
     wanted = list(targets)
     while wanted:
@@ -34,6 +35,13 @@ def dvc_hashes(targets: Iterable[str], lock: Path = Path("dvc.lock")) -> dict[st
         hashes |= {out["path"]: out["md5"] for out in stage["outs"]}
         wanted += [dependency["path"] for dependency in stage.get("deps", [])]
     return dict(sorted(hashes.items()))
+
+
+@lru_cache(maxsize=1)  # parsing it takes a second, and a sweep asks for every cell
+def _makers(lock: Path, _changed: int) -> Mapping[str, Any]:
+    """The stage that made each output, of the lock file as it was last changed."""
+    stages = YAML(typ="safe", pure=True).load(lock)["stages"]
+    return {out["path"]: stage for stage in stages.values() for out in stage.get("outs", [])}
 
 
 def _git(*arguments: str) -> str:

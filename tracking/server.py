@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from textbook.errors import UserError
-from textbook.params import load_params
+from textbook.params_file import load_params
 from tracking.store import URI, connect, experiment_id, local_artifacts, local_store
 from tracking.view import share_view
 

@@ -4,14 +4,9 @@ Every key must be in the file and every key in the file must be known here, so w
 Only what describes an asset or a task may be left out where it says so. The docstring below a field is its help text.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from textbook.errors import UserError
 
@@ -381,6 +376,8 @@ class Distill(Section):
     seed: int
     cuda_graphs: bool
     """On one GPU, replay a CUDA graph for each padded length and compile the loss; not measured there yet."""
+    shard_teacher: bool
+    """On several GPUs, spread the teacher's weights over them, as ZeRO's stage 3 does: for one that doesn't fit one."""
     snapshots: list[PositiveInt]
     """Steps after which the student is kept too, under `snapshots` (Figure 2 of the paper); `[]`: only at the end."""
     second: Second
@@ -510,163 +507,3 @@ class Params(Section):
         if name not in self.tasks:
             raise UserError(f"tasks: {name!r} is not defined; defined are {', '.join(sorted(self.tasks))}")
         return self.tasks[name]
-
-
-def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = MappingProxyType({})) -> Params:
-    """Read and check a parameter file.
-
-    Args:
-        changes: values to use instead of the file's, by dotted name.
-
-    Raises:
-        UserError: names each key that is wrong, its value and what is allowed.
-    """
-    try:
-        raw = YAML(typ="safe", pure=True).load(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: must be a mapping with the keys {', '.join(Params.model_fields)}")
-    for name, value in changes.items():
-        _change(raw, name, value, path)
-    try:
-        params = Params.model_validate(raw)
-    except ValidationError as error:
-        rules: dict[str, list[str]] = {}  # by key, for each branch of a union is an error of its own
-        for problem in error.errors():
-            key, rule = _explain(problem, raw)
-            rules.setdefault(key, []).append(rule)
-        raise UserError("; ".join(f"{path}: {key}{' or '.join(rules[key])}" for key in rules)) from None
-    problems = _contradictions(params)
-    if problems:
-        raise UserError("; ".join(f"{path}: {problem}" for problem in problems))
-    return params
-
-
-def _change(raw: dict[str, Any], name: str, value: Any, path: Path) -> None:
-    """Set a value by its dotted name."""
-    *sections, last = name.split(".")
-    for section in sections:
-        raw = raw[section] if isinstance(raw, dict) and section in raw else {}
-    if last not in raw:
-        raise UserError(f"{path}: {name} cannot be changed: it is not a parameter of the file")
-    raw[last] = value
-
-
-def _explain(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
-    """One pydantic error as `key = value: ` and what is allowed."""
-    location = problem["loc"]
-    key = ".".join(map(str, location))
-    if problem["type"] == "missing":
-        return key, " is missing"
-    if problem["type"] == "extra_forbidden":
-        return key, f" is not a parameter; known beside it: {', '.join(_fields_at(location[:-1]))}"
-    if location[-1] == "[key]":
-        name = ".".join(map(str, location[:-1]))
-        return name, ": a name has lower-case letters, digits and _ only, and starts with a letter"
-    keys: list[str] = []
-    value: Any = raw
-    for part in location:
-        known = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-        if part not in known:
-            break  # the rest is pydantic's name for a branch of a union
-        value = value[part]
-        keys.append(str(part))
-    return f"{'.'.join(keys)} = {value!r}: ", problem["msg"].removeprefix("Input ")
-
-
-def _fields_at(location: Sequence[Any]) -> list[str]:
-    """The fields that the section at `location` knows."""
-    section: Any = Params
-    for part in location:
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            section = section.model_fields[part].annotation
-        else:  # dict[Name, Section]: the part is a name
-            section = section.__args__[1]
-    return list(section.model_fields)
-
-
-def _contradictions(params: Params) -> list[str]:
-    """Combinations of values, each allowed by itself, that cannot work together."""
-    problems = []
-    assets, student = params.assets, params.student
-    names = [*assets.fetched(), *assets.masked_lm]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        problems.append(f"assets: {name!r} is defined more than once")
-    used = {f"corpus.sources.{name}.asset": source.asset for name, source in params.corpus.sources.items()}
-    used |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
-    used |= {f"assets.masked_lm.{name}.encoder": made.encoder for name, made in assets.masked_lm.items()}
-    used["teacher.asset"] = params.teacher.asset
-    for name in sorted(set(params.teacher.tasks) - set(params.tasks)):
-        problems.append(f"teacher.tasks.{name}: must be one of the tasks {', '.join(sorted(params.tasks))}")
-    zero, precision = params.teacher.zero, params.teacher.precision
-    if zero.stage == 0 and zero.offload:
-        problems.append("teacher.zero.offload = true: must be false at stage 0, which spreads nothing")
-    if zero.stage == 0 and precision == "fp16":
-        problems.append("teacher.precision = 'fp16': needs teacher.zero.stage = 1, 2 or 3")
-    may_be_made = ["teacher.asset", *(f"textbooks.augmented.{name}.masked_lm" for name in params.textbooks.augmented)]
-    augmented = params.textbooks.augmented
-    for name, book in augmented.items():
-        key = f"textbooks.augmented.{name}"
-        used |= {f"{key}.masked_lm": book.masked_lm, f"{key}.vectors": book.vectors}
-        if name not in params.tasks:
-            problems.append(f"{key}: must be one of the tasks {', '.join(sorted(params.tasks))}")
-    missing = sorted(set(params.tasks) - set(augmented))
-    if "augmented" in params.distill.textbook and missing:
-        problems.append(f"distill.textbook = {params.distill.textbook!r}: needs textbooks.augmented.{missing[0]}")
-    for name, hub in assets.hub.items():
-        if hub.stream and hub.kind != "dataset":
-            problems.append(f"assets.hub.{name}.stream = true: must be false unless kind is 'dataset'")
-        for key in (key for key, asset in used.items() if hub.stream and asset == name and key[:6] != "corpus"):
-            problems.append(f"{key} = {name!r}: must not be streamed; only a source of the corpus can be")
-    for name, task in params.tasks.items():
-        problems += [f"tasks.{name}.{problem}" for problem in _task_contradictions(task)]
-    for key, asset in used.items():
-        allowed = assets.names() if key in may_be_made else assets.fetched()
-        if asset not in allowed:
-            problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(allowed)}")
-    longest, limit = max(params.evaluate.lengths), params.adapt.max_length
-    if longest > limit:
-        problems.append(f"evaluate.lengths = {params.evaluate.lengths}: must not exceed adapt.max_length = {limit}")
-    if not params.corpus.sources:
-        problems.append("corpus.sources: must name at least one source")
-    for key in params.sweep.set:
-        if key.split(".")[0] not in ("distill", "adapt") or key.removeprefix("distill.") in AXES:
-            problems.append(f"sweep.set: {key!r} must be below distill or adapt, and not {', '.join(AXES)}")
-    low, high = params.corpus.min_words, params.corpus.max_words
-    if low > high:
-        problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
-    if student.hidden % student.heads:
-        problems.append(f"student.hidden = {student.hidden}: must be a multiple of student.heads = {student.heads}")
-    late = [step for step in params.distill.snapshots if step > params.distill.steps]
-    if late:
-        problems.append(f"distill.snapshots = {late[0]}: must not exceed distill.steps = {params.distill.steps}")
-    if student.hidden % params.distill.relation_heads:
-        problems.append(
-            f"distill.relation_heads = {params.distill.relation_heads}: must divide student.hidden = {student.hidden}"
-        )
-    return problems
-
-
-def _task_contradictions(task: Task) -> list[str]:
-    problems = []
-    if (task.labels is None) == (task.scale is None):
-        problems.append("labels: name either `labels`, the classes, or `scale`, the lowest and highest number")
-    if task.labels and len(set(task.labels)) < len(task.labels):
-        problems.append(f"labels = {task.labels}: must name each class once")
-    if task.scale and task.scale[0] >= task.scale[1]:
-        problems.append(f"scale = {task.scale}: must be the lowest and the highest number")
-    allowed = get_args(NumberMetric if task.scale else ClassMetric)
-    if wrong := [metric for metric in task.metrics if metric not in allowed]:
-        problems.append(f"metrics = {task.metrics}: {wrong[0]!r} is not one of {', '.join(allowed)}")
-    if "f1" in task.metrics and len(task.outputs) > 2:
-        problems.append(f"metrics = {task.metrics}: 'f1' is for two classes; of {len(task.outputs)} take 'macro_f1'")
-    if len(set(task.metrics)) < len(task.metrics):
-        problems.append(f"metrics = {task.metrics}: must name each once")
-    if len({"train", *task.validation}) <= len(task.validation):
-        problems.append(f"validation = {task.validation}: must name splits other than 'train', each once")
-    if task.holdout is not None and len(task.validation) > 1:
-        problems.append(f"holdout = {task.holdout}: makes one split to validate on, not {', '.join(task.validation)}")
-    return problems

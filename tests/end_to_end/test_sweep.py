@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psutil
 import pytest
@@ -164,6 +165,32 @@ def test_a_cell_that_fails_stays_in_the_table_and_stops_no_other(project):
     assert "error: 1 cells failed" in log
     (row,) = rows(project)
     assert (row["textbook"], row["state"]) == ("contextualized", "failed")
+
+
+@pytest.fixture
+def full_disk(project):
+    """A disk without room under the cells; gives what frees it. Only who may mount can have one."""
+    cells = project.folder / "data" / "cells"
+    shutil.rmtree(cells, ignore_errors=True)
+    cells.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "textbook-test", str(cells)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root's rights")
+    free = ["umount", str(cells)]
+    yield partial(subprocess.run, free, check=True)
+    subprocess.run(free, capture_output=True)
+
+
+def test_a_full_disk_is_one_line_and_with_room_the_cell_is_made(project, undisturbed, full_disk):
+    part = ("textbook=contextualized", "init=random", "teacher=task")
+    assert start(project, *part).wait(PATIENCE) == 1
+    log = (project.folder / "sweep.log").read_text()
+    assert "failed: Error while serializing: I/O error: No space left on device" in log
+    assert "make room and run it again" in log
+    assert "Traceback" not in log
+    assert [row["state"] for row in rows(project)] == ["failed"]
+    full_disk()
+    assert figures(finish(project, start(project, *part))) == figures(undisturbed[:1])
 
 
 def test_bad_cells_are_stopped_early_and_not_begun_again(project):

@@ -15,7 +15,7 @@ import torch
 
 import pipelines.augmented as stage
 import textbook.textbooks.augmented as module
-from textbook.params import load_params
+from textbook.params_file import load_params
 
 torch.set_num_threads(1)
 module.CHUNK = 1

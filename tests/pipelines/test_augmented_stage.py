@@ -17,7 +17,8 @@ from pipelines.augmented import augmented
 from textbook.assets import fetch
 from textbook.errors import UserError
 from textbook.models.encoder import load_tokenizer
-from textbook.params import Params, PathAsset, load_params
+from textbook.params import Params, PathAsset
+from textbook.params_file import load_params
 from textbook.textbooks.book import PAIR_SCHEMA, SCHEMA, read_book
 from textbook.training.tokens import tokenize
 

@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cell import Cell
+from pipelines.cell import Cell, code_hashes
 from pipelines.sweep import choose_cells
 from textbook.errors import UserError
-from textbook.params import Params, load_params
+from textbook.params import Params
+from textbook.params_file import load_params
 
 ROOT = Path(__file__).parents[2]
+CODE = {"pipelines/adapt.py": "c"}
 CELL = Cell("rotten_tomatoes", "random", "task", "contextualized", 0)
 LOCK = """
 stages:
@@ -80,16 +82,20 @@ def test_without_an_augmented_textbook_the_remedy_is_named(params):
 
 
 def test_equal_inputs_are_equal_and_what_decides_the_result_is_in_them(params, locked):
-    before = CELL.inputs(params)
-    assert CELL.inputs(params) == before
+    before = CELL.inputs(params, CODE)
+    assert CELL.inputs(params, CODE) == before
     locked(book="another")
-    after = CELL.inputs(params)
+    after = CELL.inputs(params, CODE)
     assert after["artefacts"]["data/textbooks/rotten_tomatoes/contextualized.parquet"] == "another"
     other = Cell("rotten_tomatoes", "random", "task", "general", 0)
-    assert "another" not in str(other.inputs(params))
+    assert "another" not in str(other.inputs(params, CODE))
     longer = params.model_copy(update={"distill": params.distill.model_copy(update={"steps": 7})})
-    assert CELL.inputs(longer) != after
-    assert {"src/textbook/training/distill.py", "pipelines/adapt.py"} <= set(after["code"])
+    assert CELL.inputs(longer, CODE) != after
+    assert CELL.inputs(params, {**CODE, "pipelines/adapt.py": "another"}) != after
+
+
+def test_all_code_that_makes_a_student_is_hashed(locked):
+    assert {"src/textbook/training/distill.py", "pipelines/adapt.py"} <= set(code_hashes())
 
 
 def test_its_place_in_the_grid_becomes_its_parameters(params):

@@ -13,7 +13,7 @@ from pipelines.distill import teach
 from pipelines.stage import INIT, MODELS, TEXTBOOKS
 from textbook.models.encoder import load_config
 from textbook.models.student import Shape, make_student
-from textbook.params import load_params
+from textbook.params_file import load_params
 
 CHANGES = {
     "student.hidden": 16,
@@ -39,7 +39,7 @@ def params(tiny_teacher, tmp_path, monkeypatch):
 
 
 @contextmanager
-def live(_params, _task, note):
+def live(note):
     note.write_text("{}")
     yield lambda _step, _figures: None
 

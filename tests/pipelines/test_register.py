@@ -14,7 +14,7 @@ from pipelines.register import register
 from textbook.files import read_json, write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
-from textbook.params import load_params
+from textbook.params_file import load_params
 from textbook.training.log import log_to_file
 from tracking.promotion import DECISION, REASONS
 from tracking.store import connect

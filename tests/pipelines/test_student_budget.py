@@ -6,7 +6,8 @@ from ruamel.yaml import YAML
 import pipelines.student as module
 from textbook.assets import fetch
 from textbook.errors import UserError
-from textbook.params import PathAsset, Student, load_params
+from textbook.params import PathAsset, Student
+from textbook.params_file import load_params
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml", {"distill.relation_heads": 32})
 

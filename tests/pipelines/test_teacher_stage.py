@@ -17,7 +17,8 @@ from pipelines.teacher import teacher
 from textbook.assets import fetch
 from textbook.errors import UserError
 from textbook.models.encoder import load_tokenizer
-from textbook.params import Params, PathAsset, load_params
+from textbook.params import Params, PathAsset
+from textbook.params_file import load_params
 from textbook.processes import count_devices
 from textbook.training.log import read_history
 

@@ -18,7 +18,8 @@ from pipelines.textbook import textbook
 from textbook.corpus.shards import corpus_hash, read_shards, write_corpus
 from textbook.errors import UserError
 from textbook.files import hash_folder, read_json, sha256
-from textbook.params import Params, load_params
+from textbook.params import Params
+from textbook.params_file import load_params
 from textbook.retrieval.engines import build_index
 
 ROOT = Path(__file__).parents[2]

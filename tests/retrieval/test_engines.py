@@ -11,7 +11,7 @@ from whoosh.util.numeric import byte_to_length, length_to_byte
 from textbook.assets import fetch, locate
 from textbook.corpus.sentences import split_sentences
 from textbook.params import Index as Settings
-from textbook.params import load_params
+from textbook.params_file import load_params
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.hits import Hits, Index
 from textbook.retrieval.rake import query
