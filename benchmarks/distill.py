@@ -294,6 +294,7 @@ def main() -> None:
         "share_of_peak": round(ours * useful / peak, 4),
         "peak_tflops": round(peak / 1e12, 3),
         "waiting_for_data": round(waiting, 5),
+        "tokens_per_sentence": round(float(lengths.mean()), 1),
         "sentences_tokenized_per_second": tokenizing(tokenizer, sentences[:TOKENIZED]),
         "ladder": {name: round(speed) for name, speed in speeds.items()},
     }

@@ -176,6 +176,16 @@ def overlap(found: Sequence[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]) 
     return float(np.mean([len(x & y) / len(x) for x, y in pairs]))
 
 
+def text_bytes(corpus: Path) -> int:
+    """Bytes of the corpus as plain text, a sentence a line."""
+    return sum(len(sentence.encode()) + 1 for sentence in chain.from_iterable(read_shards(corpus)))
+
+
+def bytes_on_disk(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def write_small(corpus: Path, folder: Path) -> None:
     """A corpus of some sentences of another, evenly spread."""
     step = max(1, corpus_size(corpus) // SMALL)
@@ -186,7 +196,8 @@ def write_small(corpus: Path, folder: Path) -> None:
 
 def spread(items: Sequence[T], count: int) -> list[T]:
     """At most `count` items, evenly spread."""
-    return list(items[:: max(1, -(-len(items) // count))])
+    count = min(count, len(items))
+    return [items[place * len(items) // count] for place in range(count)]
 
 
 def bench(profile: Path, name: str, k: int, peer: int, whoosh: int, folder: Path) -> dict[str, Any]:
@@ -203,7 +214,8 @@ def bench(profile: Path, name: str, k: int, peer: int, whoosh: int, folder: Path
 
     seconds, peak = in_child(ingest, profile, folder)
     size = corpus_size(corpus)
-    note(sentences=size, ingest_seconds=seconds, ingest_peak_gb=peak)
+    note(sentences=size, text_bytes=text_bytes(corpus), corpus_bytes=bytes_on_disk(corpus))
+    note(ingest_seconds=seconds, ingest_peak_gb=peak)
     seconds, peak = in_child(check, profile, folder)
     note(validation_seconds=seconds, validation_peak_gb=peak)
 
@@ -214,6 +226,7 @@ def bench(profile: Path, name: str, k: int, peer: int, whoosh: int, folder: Path
     arguments = (corpus, folder / "index", task, k, len(anchors), book)
     (indexing, searching), _ = in_child(against_bm25s, some, *arguments)
     note(index_sentences_per_second=round(size / median(ours for ours, _ in indexing)), index_peak_gb=index_peak)
+    note(index_bytes=bytes_on_disk(folder / "index"))
     note(index_vs_bm25s=median(theirs / ours for ours, theirs in indexing))
     share = len(anchors) / len(some)
     note(anchors=len(anchors), textbook_anchors_per_second=round(len(anchors) / median(ours for ours, _ in searching)))

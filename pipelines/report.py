@@ -1,5 +1,7 @@
 """`make report`: what was found, as one HTML page."""
 
+from pathlib import Path
+
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
 from textbook.files import read_csv, read_json, write_csv
 from textbook.params import Params
@@ -8,11 +10,14 @@ from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
+from textbook.reporting.scale import Scale, scale
 from textbook.reporting.table import LABELS, columns, comparison, costs
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
 
 EXAMPLES = 8
+MEASURED = Path("benchmarks/results")
+DISTILLED = ("distill-gpu.json", "distill-cpu.json")
 
 
 def report(params: Params) -> None:
@@ -24,7 +29,7 @@ def report(params: Params) -> None:
     rows = _cells()
     if rows:
         write_csv(REPORTS / "table2.csv", [{name: row[name] for name in TABLE2} for row in rows])
-    write_page(sections, grids(rows), findings(rows), _analysis(), REPORTS / "report.html")
+    write_page(sections, grids(rows), findings(rows), _analysis(), _scale(params), REPORTS / "report.html")
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
@@ -77,6 +82,17 @@ def _analysis() -> AnalysisSection | None:
             "as many words as the smallest corpus has": _table("table3"),
         },
     )
+
+
+def _scale(params: Params) -> Scale | None:
+    """What was measured last by `make bench`, on the largest corpus and the fastest device, carried to the paper's."""
+    found = [path for name in DISTILLED if (path := MEASURED / name).is_file()]
+    if not found or not (MEASURED / "retrieval.json").is_file():
+        return None
+    retrieval = read_json(MEASURED / "retrieval.json")
+    profiles = [retrieval, *(figures for figures in retrieval.values() if isinstance(figures, dict))]
+    largest = max(profiles, key=lambda figures: figures["sentences"])
+    return scale(largest, read_json(found[0]), params.tracking.cost_per_hour)
 
 
 def _table(name: str) -> list[list[str]]:

@@ -58,7 +58,7 @@ def test_all_combinations_are_trained_and_the_best_is_kept(make_params: Any) -> 
     result = json.loads((MADE / "result.json").read_text())
     assert [(one["batch"], one["lr"]) for one in result["tried"]] == [(16, 1e-5), (16, 3e-3), (32, 1e-5), (32, 3e-3)]
     best = max(result["tried"], key=lambda one: one["accuracy"])
-    assert result["runs"] == [{"accuracy": best["accuracy"]}]
+    assert result["runs"] == [{name: best[name] for name in ("accuracy", "standard_error")}]
     history = read_history(MADE / "history.jsonl")
     assert history[-1]["accuracy"] == best["accuracy"]
     assert len(list(MADE.glob("history-batch-*.jsonl"))) == 4

@@ -10,6 +10,7 @@ from textbook.files import write_aside
 from textbook.reporting.cells import TABLE2
 from textbook.reporting.findings import HEAD, Finding
 from textbook.reporting.grid import Grid
+from textbook.reporting.scale import Scale
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 
@@ -43,10 +44,13 @@ def write_page(
     grids: Sequence[Grid],
     found: Sequence[Finding],
     analysis: AnalysisSection | None,
+    scale: Scale | None,
     path: Path,
 ) -> None:
     """Write the page, whole or not at all."""
     page = Environment(autoescape=True, trim_blocks=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
-    html = page.render(sections=sections, grids=grids, details=TABLE2, findings=found, head=HEAD, analysis=analysis)
+    html = page.render(
+        sections=sections, grids=grids, details=TABLE2, findings=found, head=HEAD, analysis=analysis, scale=scale
+    )
     with write_aside(path) as aside:
         aside.write_text(html, encoding="utf-8")

@@ -17,13 +17,17 @@ KEYS = {
 }
 
 
+def paper_rows(table: str) -> list[dict[str, str]]:
+    """The rows of a table (one of `KEYS`) as they are in the paper."""
+    with (Path(__file__).parent / "paper" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def beside_paper(table: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a table (one of `KEYS`), each with the paper's figures in columns `paper_…`, empty if it has none."""
-    keys = KEYS[table]
-    with (Path(__file__).parent / "paper" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        figures = [name for name in reader.fieldnames or [] if name not in keys]
-        known = {tuple(row[key] for key in keys): row for row in reader}
+    keys, papers = KEYS[table], paper_rows(table)
+    figures = [name for name in papers[0] if name not in keys]
+    known = {tuple(row[key] for key in keys): row for row in papers}
     found = [known.get(tuple("" if row[key] is None else str(row[key]) for key in keys), {}) for row in rows]
     return [
         {**row, **{f"paper_{name}": paper.get(name, "") for name in figures}}
