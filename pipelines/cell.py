@@ -15,16 +15,18 @@ from pipelines.distill import teach, teacher_folder
 from pipelines.stage import ASSETS, DATA, INIT, MODELS, TASKS, textbook_files
 from textbook.evaluation.metrics import STANDARD_ERROR, summarize
 from textbook.evaluation.relation_loss import mean_relation_loss
-from textbook.files import digest, read_json, sha256, write_json
+from textbook.files import digest, read_json, remove, sha256, write_json
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer, resolve_layer
 from textbook.params import Init, Params, TeacherKind, TextbookKind
 from textbook.tasks.prepare import TRAIN, read_split, texts
 from textbook.training.device import best_device
-from textbook.training.log import Log
+from textbook.training.log import Log, log_to_file, read_history
 from textbook.training.tokens import tokenize
 from tracking.lineage import dvc_hashes
+from tracking.record import cell_name
 
 CELLS = DATA / "cells"
+SNAPSHOTS = "snapshots.jsonl"
 Show = Callable[[Path], AbstractContextManager[None]]
 PROBE = 1000  # training texts of the task on which the relation loss is measured
 
@@ -38,9 +40,10 @@ class Cell:
     teacher: TeacherKind
     textbook: TextbookKind
     seed: int
+    top_percent: float = 100.0
 
     def __str__(self) -> str:
-        return f"{self.task} · {self.init} · {self.teacher} · {self.textbook}"
+        return cell_name(self.task, self.init, self.teacher, self.textbook, self.top_percent)
 
     def params(self, params: Params) -> Params:
         """The parameters with which the cell is a run of `distill` and `adapt` like any other."""
@@ -88,6 +91,8 @@ def cell_folder(inputs: dict[str, Any]) -> Path:
 def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> dict[str, Any]:
     """Distil, adapt with every seed and score; gives what is in `result.json`, which appears last.
 
+    Snapshots of the distillation are adapted and scored too; `snapshots.jsonl` has what they came to, by step.
+
     What is done already is not done again, and a distillation goes on from its last checkpoint. Two processes never
     work on one cell: the second waits, and finds it done.
 
@@ -117,6 +122,7 @@ def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> 
             teach(mine, cell.task, folder / "distilled", live)
         if not (folder / "student").is_dir():
             adapt_from(mine, cell.task, folder / "distilled", folder / "student")
+        _score_snapshots(mine, cell.task, folder)
         scores = summarize(read_json(folder / "student" / "result.json")["runs"])
         figures = {
             **asdict(cell),
@@ -134,6 +140,21 @@ def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> 
         }
         write_json(result, figures)
         return figures
+
+
+def _score_snapshots(params: Params, task: str, folder: Path) -> None:
+    """Adapt and score what was kept on the way; what is done already is not done again."""
+    history = folder / SNAPSHOTS
+    known = {line["step"] for line in read_history(history)} if history.is_file() else set()
+    log = log_to_file(history)
+    for snapshot in sorted((folder / "distilled" / "snapshots").glob("*")):
+        if int(snapshot.name) not in known:
+            adapt_from(params, task, snapshot, folder / "adapted")
+            scores = summarize(read_json(folder / "adapted" / "result.json")["runs"])
+            figures = {name: scores[name] for name in ("score", "score_std", STANDARD_ERROR)}
+            loss = round(_task_relation_loss(params, task, snapshot), 4)
+            log(int(snapshot.name), {**figures, "task_relation_loss": loss})
+    remove(folder / "adapted")
 
 
 def _task_relation_loss(params: Params, task: str, distilled: Path) -> float:

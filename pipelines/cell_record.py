@@ -1,9 +1,10 @@
 """What MLflow is to know of a cell of the grid."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines import record as student_record
-from pipelines.cell import Cell
+from pipelines.cell import SNAPSHOTS, Cell
 from textbook.files import read_json
 from textbook.params import Params
 from textbook.training.log import read_history
@@ -33,4 +34,5 @@ def finished_record(params: Params, cell: Cell, folder: Path) -> Record:
         ),
     }
     begun = begun_record(params, cell, folder.name, history)
+    begun = replace(begun, curves={**begun.curves, "snapshot": folder / SNAPSHOTS})
     return student_record.with_student(begun, cell.params(params), cell.task, folder / "student", metrics)

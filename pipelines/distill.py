@@ -54,7 +54,10 @@ def teach(params: Params, task: str, target: Path, live: Live) -> None:
         done = 0
         for number, book in enumerate(books, 1):
             tokens = tokens_of(book, teacher, settings.max_length)
-            stage = settings if number == 1 else _second_stage(settings, len(tokens))
+            if number == 1:
+                tokens, stage = tokens.head(settings.top_percent), settings
+            else:
+                stage = _second_stage(settings, len(tokens))
             log_on = shifted(log_to_file(work / "history.jsonl", then=log), done)
             teach_on(tokens, teacher, student, stage, log_on, work / f"checkpoints-{number}", work / "snapshots")
             done += stage.steps

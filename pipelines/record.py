@@ -52,6 +52,7 @@ def begun_record(params: Params, task: str, name: str, hashes: Mapping[str, str]
         settings.init,
         settings.teacher,
         settings.textbook,
+        top_percent=settings.top_percent,
         params=flatten({**sections, "tasks": {task: params.task(task).model_dump()}}),
         tags={**git_tags(), **{f"dvc.{path}": md5 for path, md5 in hashes.items()}},
         inputs=[

@@ -5,12 +5,13 @@ from pathlib import Path
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
 from textbook.files import read_csv, read_json, write_csv
 from textbook.params import Params
-from textbook.reporting.cells import TABLE2
+from textbook.reporting.cells import TABLE2, whole
 from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import grids
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.scale import Scale, scale
+from textbook.reporting.snapshots import snapshot_curves
 from textbook.reporting.table import LABELS, columns, comparison, costs
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
@@ -26,10 +27,11 @@ def report(params: Params) -> None:
     The grid's cells are in `reports/table2.csv` too.
     """
     sections = [_section(params, task, read_json(EVALUATION / f"{task}.json")) for task in params.tasks]
-    rows = _cells()
+    rows = whole(_read("sweep.csv"))
     if rows:
         write_csv(REPORTS / "table2.csv", [{name: row[name] for name in TABLE2} for row in rows])
-    write_page(sections, grids(rows), findings(rows), _analysis(), _scale(params), REPORTS / "report.html")
+    figure2 = snapshot_curves(_read("figure2.csv"))
+    write_page(sections, grids(rows), findings(rows), figure2, _analysis(), _scale(params), REPORTS / "report.html")
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
@@ -62,11 +64,11 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
     )
 
 
-def _cells() -> list[dict[str, str]]:
-    """The table of the last sweep, if there was one."""
-    if not (REPORTS / "sweep.csv").is_file():
+def _read(name: str) -> list[dict[str, str]]:
+    """The rows of a table of the last sweep, if it made one."""
+    if not (REPORTS / name).is_file():
         return []
-    header, *rows = read_csv(REPORTS / "sweep.csv")
+    header, *rows = read_csv(REPORTS / name)
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 

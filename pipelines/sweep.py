@@ -18,7 +18,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from pipelines.cell import Cell, cell_folder, code_hashes, run_cell
+from pipelines.cell import SNAPSHOTS, Cell, cell_folder, code_hashes, run_cell
 from pipelines.cell_record import begun_record, finished_record
 from pipelines.progress import DONE, FAILED, STOPPED, Progress
 from pipelines.stage import CACHE, REPORTS, run, told_in_a_line
@@ -28,6 +28,7 @@ from textbook.files import digest, read_json, write_csv
 from textbook.parallel import start_ray
 from textbook.params import Params
 from textbook.params_file import load_params
+from textbook.training.log import read_history
 from tracking.live import live
 from tracking.runs import record_cell
 from tracking.server import serving
@@ -55,6 +56,9 @@ def sweep(_params: Params, *words: str) -> None:
             _run_all(params, todo, recorded, uri)
     rows = [_row(params, cell, folder, client, recorded) for cell, folder in folders.items()]
     columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
+    snapshots = [line for row, folder in zip(rows, folders.values(), strict=True) for line in _snapshots(row, folder)]
+    if snapshots:
+        write_csv(REPORTS / "figure2.csv", snapshots)
     table = REPORTS / "sweep.csv"
     write_csv(table, [{name: row.get(name) for name in columns} for row in rows])
     states = [row["state"] for row in rows]
@@ -74,6 +78,15 @@ def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, recorde
     return {**asdict(cell), "state": STOPPED if (folder / STOPPED_FILE).is_file() else FAILED}
 
 
+def _snapshots(row: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """What the table of snapshots says of a cell."""
+    if row["state"] != DONE or not (folder / SNAPSHOTS).is_file():
+        return []
+    place = ("task", "init", "teacher", "textbook", "top_percent", "seed", "metric", "seeds", "run_id")
+    found = read_history(folder / SNAPSHOTS)
+    return [{**{n: row[n] for n in place}, **{n: v for n, v in line.items() if n != "time"}} for line in found]
+
+
 def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
     """The cells of the grid, or of a part: `task=sst2 textbook=contextualized,augmented`.
 
@@ -87,12 +100,13 @@ def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
         "teacher": grid.teachers,
         "textbook": grid.textbooks,
         "seed": grid.seeds,
+        "top_percent": grid.top_percents,
     }
     for word in words:
         name, _, values = word.partition("=")
         if name not in axes or not values:
             raise UserError(f"SWEEP: {word!r} must be one of {', '.join(axes)}, then = and values with commas between")
-        known = {str(value): value for value in axes[name]}
+        known = {f"{value:g}" if isinstance(value, float) else str(value): value for value in axes[name]}
         for value in values.split(","):
             if value not in known:
                 raise UserError(f"SWEEP: {name}={value}: must be of the grid in params.yaml: {', '.join(known)}")

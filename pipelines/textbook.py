@@ -1,6 +1,5 @@
 """Stages `contextualized@t` and `general@t`: a textbook for one task, checked."""
 
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,6 @@ def textbook(params: Params, kind: str, task: str) -> None:
         merged = retrieve(index, anchors, k=settings.k, phrases=settings.phrases)
         k = fit_budget(merged, settings.budget, CORPUS) if settings.budget else settings.k
         ids = merged.order(k)
-        ids = ids[: ceil(len(ids) * settings.top_percent / 100)]
         ranking = {"rank": merged.rank[ids], "score": merged.score[ids]}
         context |= {"k": k, "budget": settings.budget}
         counts = {"anchors": len(anchors), "k": k, "hits": merged.hits, "distinct_hits": merged.distinct}

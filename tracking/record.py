@@ -28,6 +28,8 @@ class Record:
     textbook: str
     params: Mapping[str, Any]
     """Every parameter, by dotted name."""
+    top_percent: float = 100
+    """How much of the textbook it learnt from."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Such as the git commit and the hashes of what DVC made; see `lineage`."""
     inputs: Sequence[Input] = ()
@@ -43,7 +45,13 @@ class Record:
     @property
     def name(self) -> str:
         """The name of its run."""
-        return f"{self.task} · {self.init} · {self.teacher} · {self.textbook}"
+        return cell_name(self.task, self.init, self.teacher, self.textbook, self.top_percent)
+
+
+def cell_name(task: str, init: str, teacher: str, textbook: str, top_percent: float = 100) -> str:
+    """What a cell is called everywhere."""
+    part = "" if top_percent == 100 else f" · top {top_percent:g} %"
+    return f"{task} · {init} · {teacher} · {textbook}{part}"
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from textbook.errors import UserError
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+Percent = Annotated[float, Field(gt=0, le=100)]
 PositiveInt = Annotated[int, Field(gt=0)]
 ClassMetric = Literal["accuracy", "f1", "macro_f1", "matthews"]
 NumberMetric = Literal["pearson", "spearman"]
@@ -210,8 +211,6 @@ class Contextualized(Section):
     """Sentences retrieved for each anchor; with a budget, the most that are."""
     budget: Budget | None
     """Size of the textbook, from which k follows; null: k as it is."""
-    top_percent: Annotated[float, Field(gt=0, le=100)]
-    """Keep so much of it, the most relevant first (Figure 2 of the paper)."""
     phrases: PositiveInt
     """How many of an anchor's best RAKE phrases make its query."""
 
@@ -340,7 +339,7 @@ Init = Literal["random", "general"]
 TeacherKind = Literal["task", "general"]
 TextbookKind = Literal["general", "augmented", "contextualized", "contextualized+augmented"]
 BOTH: TextbookKind = "contextualized+augmented"
-AXES = ("init", "teacher", "textbook", "seed")  # the fields of `distill` that span the grid of a sweep
+AXES = ("init", "teacher", "textbook", "top_percent", "seed")  # the fields of `distill` that span the grid of a sweep
 
 
 class Second(Section):
@@ -361,6 +360,9 @@ class Distill(Section):
     """The teacher fine-tuned on the `task`, or the `general` one as it was pretrained."""
     textbook: TextbookKind
     """The text on which the teacher teaches; `contextualized+augmented` is first the one, then the other."""
+    top_percent: Percent
+    """Use so much of it, from its beginning: of a contextualized textbook the most relevant part (Figure 2 of the
+    paper). Of two the second is used as a whole."""
     relation_heads: PositiveInt
     """Into how many heads queries, keys and values are split for their relations; divides both hidden sizes."""
     teacher_layer: PositiveInt | Literal["auto"]
@@ -379,7 +381,8 @@ class Distill(Section):
     shard_teacher: bool
     """On several GPUs, spread the teacher's weights over them, as ZeRO's stage 3 does: for one that doesn't fit one."""
     snapshots: list[PositiveInt]
-    """Steps after which the student is kept too, under `snapshots` (Figure 2 of the paper); `[]`: only at the end."""
+    """Steps after which the student is kept too, under `snapshots`, and in a sweep adapted and scored (Figure 2 of the
+    paper); `[]`: only at the end."""
     second: Second
 
 
@@ -441,11 +444,13 @@ class Asha(Section):
 
 
 class Sweep(Section):
-    """The grid of `make sweep`: every init with every teacher, textbook, task and seed is a cell."""
+    """The grid of `make sweep`: every init with every teacher, textbook, share of it, task and seed is a cell."""
 
     inits: Annotated[list[Init], Field(min_length=1)]
     teachers: Annotated[list[TeacherKind], Field(min_length=1)]
     textbooks: Annotated[list[TextbookKind], Field(min_length=1)]
+    top_percents: Annotated[list[Percent], Field(min_length=1)]
+    """How much of the textbook is used; several for the paper's Figure 2."""
     seeds: Annotated[list[int], Field(min_length=1)]
     """Seeds of the distillation; those of the adaptation are in `adapt`."""
     cpus: Annotated[float, Field(gt=0)]

@@ -167,6 +167,32 @@ def test_a_cell_that_fails_stays_in_the_table_and_stops_no_other(project):
     assert (row["textbook"], row["state"]) == ("contextualized", "failed")
 
 
+def test_snapshots_of_parts_of_the_textbook_are_scored_by_step(project):
+    """The paper's Figure 2 out of one run for each part."""
+    settings = {"distill.steps": 30, "distill.snapshots": [10, 30]}
+    project.change(sweep__top_percents=[50, 100], sweep__set=settings)
+    table = finish(project, start(project, "textbook=contextualized", "init=random", "teacher=task"))
+    project.change(sweep__top_percents=[100], sweep__set={"distill.steps": 30})
+    with (project.folder / "reports" / "figure2.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [(row["top_percent"], row["step"]) for row in found] == [
+        ("50.0", "10"),
+        ("50.0", "30"),
+        ("100.0", "10"),
+        ("100.0", "30"),
+    ]
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    for cell in table:
+        mine = [row for row in found if row["run_id"] == cell["run_id"]]
+        history = client.get_metric_history(cell["run_id"], "snapshot/score")
+        assert [(metric.step, metric.value) for metric in history] == [
+            (int(row["step"]), float(row["score"])) for row in mine
+        ]
+        # The last snapshot is the student itself, adapted with the same seeds.
+        assert (mine[-1]["score"], mine[-1]["task_relation_loss"]) == (cell["mean"], cell["task_relation_loss"])
+    assert client.get_run(table[0]["run_id"]).info.run_name.endswith(" · contextualized · top 50 %")
+
+
 @pytest.fixture
 def full_disk(project):
     """A disk without room under the cells; gives what frees it. Only who may mount can have one."""

@@ -142,6 +142,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
             "inits": ["random", "general"],
             "teachers": ["task", "general"],
             "textbooks": ["general", "augmented", "contextualized", "contextualized+augmented"],
+            "top_percents": [100],
             "seeds": [0],
             "cpus": 1,
             "gpus": 0,

@@ -81,6 +81,14 @@ def test_without_an_augmented_textbook_the_remedy_is_named(params):
     assert choose_cells(without, ["textbook=general"])
 
 
+def test_how_much_of_the_textbook_is_used_is_an_axis_and_a_part_has_its_own_name(params):
+    parts = params.model_copy(update={"sweep": params.sweep.model_copy(update={"top_percents": [20.0, 100.0]})})
+    (part,) = choose_cells(parts, ["textbook=contextualized", "init=random", "teacher=task", "top_percent=20"])
+    assert str(part) == "rotten_tomatoes · random · task · contextualized · top 20 %"
+    assert part.params(params).distill.top_percent == 20
+    assert len(choose_cells(parts, [])) == 2 * len(choose_cells(params, []))
+
+
 def test_equal_inputs_are_equal_and_what_decides_the_result_is_in_them(params, locked):
     before = CELL.inputs(params, CODE)
     assert CELL.inputs(params, CODE) == before

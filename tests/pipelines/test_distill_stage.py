@@ -9,11 +9,12 @@ import pytest
 from transformers import AutoModel, AutoTokenizer
 
 from conftest import make_sentences
-from pipelines.distill import teach
+from pipelines.distill import teach, tokens_of
 from pipelines.stage import INIT, MODELS, TEXTBOOKS
 from textbook.models.encoder import load_config
 from textbook.models.student import Shape, make_student
 from textbook.params_file import load_params
+from textbook.training.tokens import Tokens
 
 CHANGES = {
     "student.hidden": 16,
@@ -53,3 +54,16 @@ def test_the_student_and_its_snapshots_are_folders_that_transformers_reads(param
         assert model(**tokenizer("the film", return_tensors="pt")).last_hidden_state.shape == (1, 4, 16)
     steps = [json.loads(line)["step"] for line in (target / "history.jsonl").read_text().splitlines()]
     assert steps == [10, 12]
+
+
+def test_of_a_textbook_its_first_part_is_used(params, monkeypatch):
+    monkeypatch.setattr("pipelines.distill.teach_on", lambda tokens, *_: seen.append(tokens))
+    for percent, texts in ((100.0, 100), (20.0, 20), (0.1, 1)):
+        seen: list[Tokens] = []
+        distill = params.distill.model_copy(update={"top_percent": percent})
+        with pytest.raises(FileNotFoundError, match="history"):  # nothing was trained
+            teach(params.model_copy(update={"distill": distill}), "t", MODELS / "t" / "distilled", live)
+        (tokens,) = seen
+        whole = tokens_of(TEXTBOOKS / "t" / "contextualized.parquet", MODELS / "t" / "teacher", 32)
+        assert len(tokens) == texts
+        assert tokens.offsets.tolist() == whole.offsets[: texts + 1].tolist()

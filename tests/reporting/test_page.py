@@ -89,7 +89,15 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]},
         figures={"Relevance": curve({"a": [(1, 2)]}, "x", "y")},
     )
-    write_page([section], GRIDS, FINDINGS, analysis, None, tmp_path / "report.html")
+    write_page(
+        [section],
+        GRIDS,
+        FINDINGS,
+        {"parts": curve({"a": [(1, 2)]}, "step", "y")},
+        analysis,
+        None,
+        tmp_path / "report.html",
+    )
     html = (tmp_path / "report.html").read_text()
     for expected in (
         "81.4 ± 0.3",
@@ -109,6 +117,6 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
     ):
         assert expected in html
     assert "<script" not in html
-    assert html.count("<svg") == 2
+    assert html.count("<svg") == 3
     for outside in ("src=", "<link", "@import"):
         assert outside not in html

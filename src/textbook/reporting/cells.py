@@ -30,6 +30,11 @@ def done(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["mean"]]
 
 
+def whole(rows: Sequence[Row]) -> list[Row]:
+    """Those that used all of their textbook."""
+    return [row for row in rows if float(row["top_percent"]) == 100]
+
+
 def at(rows: Sequence[Row], place: Place) -> list[Row]:
     """Those at a place in the grid: one for each seed of the distillation."""
     return [row for row in rows if (row["init"], row["teacher"], row["textbook"]) == place]

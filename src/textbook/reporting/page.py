@@ -1,6 +1,6 @@
 """The report: one HTML page that needs nothing beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +43,22 @@ def write_page(
     sections: Sequence[TaskSection],
     grids: Sequence[Grid],
     found: Sequence[Finding],
+    figure2: Mapping[str, str],
     analysis: AnalysisSection | None,
     scale: Scale | None,
     path: Path,
 ) -> None:
-    """Write the page, whole or not at all."""
+    """Write the page, whole or not at all; `figure2` are SVG elements by caption."""
     page = Environment(autoescape=True, trim_blocks=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     html = page.render(
-        sections=sections, grids=grids, details=TABLE2, findings=found, head=HEAD, analysis=analysis, scale=scale
+        sections=sections,
+        grids=grids,
+        details=TABLE2,
+        findings=found,
+        head=HEAD,
+        figure2=figure2,
+        analysis=analysis,
+        scale=scale,
     )
     with write_aside(path) as aside:
         aside.write_text(html, encoding="utf-8")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ class Tokens:
         if self.folder is not None:
             return open_tokens, (self.folder,)
         return Tokens, (self.ids, self.types, self.offsets, self.largest, self.longest)
+
+    def head(self, percent: float) -> "Tokens":
+        """The first texts: so many percent of all, at least one."""
+        if percent == 100:
+            return self
+        count = ceil(len(self) * percent / 100)
+        return Tokens(self.ids, self.types, self.offsets[: count + 1], self.largest, self.longest)
 
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each text."""
