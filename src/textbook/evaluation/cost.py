@@ -16,7 +16,7 @@ from textbook.models.encoder import inputs_for
 
 Run = Callable[[Mapping[str, Tensor]], Any]
 """Runs a model on a batch: `input_ids`, `attention_mask` and `token_type_ids`, each int64 [batch, seq]."""
-ROUNDS = 5
+TURN, WARM = 10, 3  # inputs
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -67,17 +67,18 @@ def on_cpu(model: nn.Module) -> Run:
 def milliseconds(runs: Mapping[str, Run], inputs: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
     """Median time of each model for one of `inputs`, tokenisation left out.
 
-    The models take turns on every input, so a busy machine slows all of them alike.
+    The models take turns on a few inputs, so a busy machine slows all of them alike.
     """
-    for run in runs.values():
-        for batch in inputs[:3]:  # the first calls allocate
-            run(batch)
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for batch in tqdm(inputs, desc="latency", unit="batch", disable=len(inputs) < 50):
+    for first in tqdm(range(0, len(inputs), TURN), desc="latency", unit="turn", disable=len(inputs) <= TURN):
+        turn = inputs[first : first + TURN]
         for name, run in runs.items():
-            start = time.perf_counter()
-            run(batch)
-            times[name].append(1000 * (time.perf_counter() - start))
+            for batch in turn[:WARM]:  # the first call of all allocates, and threads of the model before still spin
+                run(batch)
+            for batch in turn:
+                start = time.perf_counter()
+                run(batch)
+                times[name].append(1000 * (time.perf_counter() - start))
     return {name: median(values) for name, values in times.items()}
 
 
@@ -91,6 +92,6 @@ def milliseconds_by_shape(
     """
     found: dict[str, dict[str, float]] = {name: {} for name in runs}
     for (size, length), batch in shapes.items():
-        for name, value in milliseconds(runs, [batch] * ROUNDS).items():
+        for name, value in milliseconds(runs, [batch] * TURN).items():
             found[name][f"{size}x{length}"] = round(value / size, 3)
     return found
