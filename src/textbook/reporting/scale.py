@@ -37,6 +37,7 @@ class Scale:
     text: Sequence[Line]
     gpu: Sequence[Line]
     limits: Sequence[Line]
+    cost_per_hour: float
 
 
 def scale(retrieval: Mapping[str, Any], distillation: Mapping[str, Any], cost_per_hour: float) -> Scale:
@@ -54,6 +55,7 @@ def scale(retrieval: Mapping[str, Any], distillation: Mapping[str, Any], cost_pe
         _text(retrieval, factor, anchors, len(tasks)),
         _gpu(tasks, distillation, cost_per_hour),
         _limits(retrieval, factor),
+        cost_per_hour,
     )
 
 
@@ -95,14 +97,19 @@ def _gpu(tasks: Mapping[str, int], found: Mapping[str, Any], cost_per_hour: floa
     def line(what: str, flops: float) -> Line:
         hours = [flops / (H100 * share) / 3600 for share in SHARES]
         here = flops / (reached * found["peak_tflops"] * 1e12) / 3600
-        return (what, f"{flops:.1e}", f"{here:,.0f} h", *(f"{h:,.0f} h, {h * cost_per_hour:,.0f}" for h in hours))
+        return (
+            what,
+            f"{flops:.1e}".replace("e+", "e"),
+            f"{here:,.0f} h",
+            *(f"{h:,.0f} h, {h * cost_per_hour:,.0f}" for h in hours),
+        )
 
     return [
         (
             "step",
             "operations",
-            f"on {found['device']}, {reached:.0%} of its peak (measured)",
-            *(f"on an H100 at {share:.0%} (assumed)" for share in SHARES),
+            f"{found['device']}, {reached:.0%}",
+            *(f"H100, {share:.0%}" for share in SHARES),
         ),
         line(f"{len(tasks)} teachers, {TEACHER_EPOCHS} epochs", teachers),
         line(f"a student: {STEPS:,} steps of {BATCH} x {length} tokens", student),
@@ -117,7 +124,7 @@ def _limits(found: Mapping[str, Any], factor: float) -> list[Line]:
             "the index, memory-mapped",
             f"{found['index_bytes'] * factor / 1e9:,.0f} GB: more than memory, so a search reads from the disk",
             "First to break. Shards are searched one after the other for a whole batch of anchors, so each is read in "
-            "order and once per batch; it wants an NVMe disk, or larger batches of anchors (`ANCHOR_BATCH`).",
+            "order and once per batch; it wants an NVMe disk, or larger batches.",
         ),
         (
             "the best rank and score of each sentence, while a textbook is merged",
@@ -130,7 +137,7 @@ def _limits(found: Mapping[str, Any], factor: float) -> list[Line]:
             "Shard by shard, side by side with Ray; duplicates are found by sorting on the disk.",
         ),
         (
-            "hashing for DVC",
+            "hashing by DVC",
             f"{(found['corpus_bytes'] + found['index_bytes']) * factor / 1e9:,.0f} GB to read once",
             "A hash is remembered by size and time of the file, so unchanged shards are never read again.",
         ),
