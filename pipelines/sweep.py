@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from functools import partial
 from itertools import product
@@ -39,7 +39,10 @@ NEVER = 10**9  # a step that no cell comes to
 
 
 def sweep(_params: Params, *words: str) -> None:
-    """Fill `reports/sweep.csv`, a row for each cell of the grid, or of the part that `words` choose."""
+    """Fill `reports/sweep.csv`, a row for each cell of the grid, or of the part that `words` choose.
+
+    What is done already of the rest of the grid has its row too, so the table grows part by part.
+    """
     params = load_params(changes=_params.sweep.set)
     cells = choose_cells(params, words)
     client = connect()  # refuses at once if the server is away
@@ -54,6 +57,7 @@ def sweep(_params: Params, *words: str) -> None:
     if todo:
         with serving() as uri:
             _run_all(params, todo, recorded, uri)
+    folders = _with_done(params, folders, code)
     rows = [_row(params, cell, folder, client, recorded) for cell, folder in folders.items()]
     columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
     snapshots = [line for row, folder in zip(rows, folders.values(), strict=True) for line in _snapshots(row, folder)]
@@ -66,6 +70,17 @@ def sweep(_params: Params, *words: str) -> None:
     end_sweep(client, recorded, table, complete=FAILED not in states)
     if FAILED in states:
         raise UserError(f"{states.count(FAILED)} cells failed; `make sweep` tries them again")
+
+
+def _with_done(params: Params, folders: Mapping[Cell, Path], code: Mapping[str, str]) -> dict[Cell, Path]:
+    """These cells, and those of the rest of the grid that are done with today's inputs, in the order of the grid."""
+    found = {}
+    for cell in _grid(params, {}):
+        with suppress(KeyError):  # DVC has not made all that it needs
+            folder = folders.get(cell) or cell_folder(cell.inputs(params, code))
+            if cell in folders or _is_done(folder):
+                found[cell] = folder
+    return found
 
 
 def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, recorded: Sweep) -> dict[str, Any]:
@@ -93,15 +108,8 @@ def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
     Raises:
         UserError: a word is no axis with values of the grid, or a task lacks the augmented textbook.
     """
-    grid = params.sweep
-    axes: dict[str, list[Any]] = {
-        "task": list(params.tasks),
-        "init": grid.inits,
-        "teacher": grid.teachers,
-        "textbook": grid.textbooks,
-        "seed": grid.seeds,
-        "top_percent": grid.top_percents,
-    }
+    axes = _axes(params)
+    chosen: dict[str, list[Any]] = {}
     for word in words:
         name, _, values = word.partition("=")
         if name not in axes or not values:
@@ -110,14 +118,32 @@ def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
         for value in values.split(","):
             if value not in known:
                 raise UserError(f"SWEEP: {name}={value}: must be of the grid in params.yaml: {', '.join(known)}")
-        axes[name] = [known[value] for value in dict.fromkeys(values.split(","))]
-    for task in axes["task"]:
-        if task not in params.textbooks.augmented and any("augmented" in kind for kind in axes["textbook"]):
+        chosen[name] = [known[value] for value in dict.fromkeys(values.split(","))]
+    cells = _grid(params, chosen)
+    for cell in cells:
+        if "augmented" in cell.textbook and cell.task not in params.textbooks.augmented:
             raise UserError(
-                f"sweep.textbooks: 'augmented' needs textbooks.augmented.{task}; leave it out here or by"
+                f"sweep.textbooks: 'augmented' needs textbooks.augmented.{cell.task}; leave it out here or by"
                 " SWEEP='textbook=general,contextualized'"
             )
-    return [Cell(*place) for place in product(*axes.values())]
+    return cells
+
+
+def _axes(params: Params) -> dict[str, list[Any]]:
+    """The axes of the grid, in the order of a cell's fields."""
+    grid = params.sweep
+    return {
+        "task": list(params.tasks),
+        "init": grid.inits,
+        "teacher": grid.teachers,
+        "textbook": grid.textbooks,
+        "seed": grid.seeds,
+        "top_percent": grid.top_percents,
+    }
+
+
+def _grid(params: Params, chosen: dict[str, list[Any]]) -> list[Cell]:
+    return [Cell(*place) for place in product(*(_axes(params) | chosen).values())]
 
 
 def make_artefacts(params: Params, cells: Sequence[Cell]) -> None:

@@ -121,6 +121,11 @@ def test_no_cell_is_done_twice(project, undisturbed):
     assert results(project) == before
 
 
+def test_the_table_of_a_part_has_what_is_done_of_the_rest_too(project, undisturbed):
+    part = ("textbook=contextualized", "init=random", "teacher=general")
+    assert finish(project, start(project, *part)) == undisturbed
+
+
 def test_killed_driver_and_killed_worker_change_nothing(project, undisturbed):
     """SIGKILL first to the driver, and in the second attempt to a worker: the same table, and one run for each cell."""
     shutil.rmtree(project.folder / "data" / "cells")
