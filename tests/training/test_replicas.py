@@ -75,7 +75,7 @@ def test_a_teacher_spread_over_two_processes_teaches_the_same(tiny_teacher):
 
 
 def read_in_parts(replica, device, folder):
-    """Read a layer of a teacher that is spread; gives how it differs, and the share of the weights that is here."""
+    """Read a layer of a teacher that is spread: it is the same; gives the share of the weights that is here."""
     teacher, inputs = load_encoder(folder), {name: torch.ones(2, 5, dtype=torch.int64) for name in INPUTS}
     whole = QkvReader(teacher, 2)(**inputs)
     parts = parts_of(teacher)

@@ -20,48 +20,38 @@ class Claim:
     other: Place
 
 
+# Students from random init by what taught them, and those from general init.
+GENERAL: Place = ("random", "task", "general")
+AUGMENTED: Place = ("random", "task", "augmented")
+CONTEXTUALIZED: Place = ("random", "task", "contextualized")
+BOTH: Place = ("random", "task", "contextualized+augmented")
+GENERAL_BY_GENERAL: Place = ("random", "general", "general")
+CONTEXTUALIZED_BY_GENERAL: Place = ("random", "general", "contextualized")
+CONTEXTUALIZED_FROM_GENERAL: Place = ("general", "task", "contextualized")
+TINYBERT: Place = ("general", "task", "augmented")
+
 CLAIMS = (
-    Claim(
-        "The contextualized textbook teaches better than the general one.",
-        ("random", "task", "contextualized"),
-        ("random", "task", "general"),
-    ),
-    Claim(
-        "It does so too where the teacher has not been fine-tuned.",
-        ("random", "general", "contextualized"),
-        ("random", "general", "general"),
-    ),
-    Claim(
-        "The contextualized textbook teaches better than the augmented one (TaskDA).",
-        ("random", "task", "contextualized"),
-        ("random", "task", "augmented"),
-    ),
+    Claim("The contextualized textbook teaches better than the general one.", CONTEXTUALIZED, GENERAL),
+    Claim("It does so too where the teacher has not been fine-tuned.", CONTEXTUALIZED_BY_GENERAL, GENERAL_BY_GENERAL),
+    Claim("The contextualized textbook teaches better than the augmented one (TaskDA).", CONTEXTUALIZED, AUGMENTED),
     Claim(
         "With a contextualized textbook a random init does as well as a general one: general distillation is "
         "dispensable.",
-        ("random", "task", "contextualized"),
-        ("general", "task", "contextualized"),
+        CONTEXTUALIZED,
+        CONTEXTUALIZED_FROM_GENERAL,
     ),
     Claim(
         "A teacher fine-tuned on the task teaches better than a general one, through general text,",
-        ("random", "task", "general"),
-        ("random", "general", "general"),
+        GENERAL,
+        GENERAL_BY_GENERAL,
     ),
-    Claim(
-        "and through contextualized text.",
-        ("random", "task", "contextualized"),
-        ("random", "general", "contextualized"),
-    ),
-    Claim(
-        "A second stage on the augmented textbook adds to the contextualized one.",
-        ("random", "task", "contextualized+augmented"),
-        ("random", "task", "contextualized"),
-    ),
+    Claim("and through contextualized text.", CONTEXTUALIZED, CONTEXTUALIZED_BY_GENERAL),
+    Claim("A second stage on the augmented textbook adds to the contextualized one.", BOTH, CONTEXTUALIZED),
     Claim(
         "The student that learnt from the contextualized textbook alone beats TinyBERT's recipe: general distillation, "
         "then augmented text.",
-        ("random", "task", "contextualized"),
-        ("general", "task", "augmented"),
+        CONTEXTUALIZED,
+        TINYBERT,
     ),
 )
 
