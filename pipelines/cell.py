@@ -28,7 +28,8 @@ from tracking.record import cell_name
 CELLS = DATA / "cells"
 SNAPSHOTS = "snapshots.jsonl"
 Show = Callable[[Path], AbstractContextManager[None]]
-PROBE = 1000  # training texts of the task on which the relation loss is measured
+RELATION_LOSSES = ("task_relation_loss", "validation_relation_loss")  # on the task's texts of training and validation
+PROBE = 1000  # texts of the task on which the relation loss is measured
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: Show) -> 
             "std": scores["score_std"],
             "standard_error": scores[STANDARD_ERROR],
             "scores": scores,
-            "task_relation_loss": round(_task_relation_loss(mine, cell.task, folder / "distilled"), 4),
+            "teacher_score": summarize(read_json(MODELS / cell.task / "teacher" / "result.json")["runs"])["score"],
+            **_relation_losses(mine, cell.task, folder / "distilled"),
             "seeds": scores["seeds"],
             "steps": mine.distill.steps,
             "batch": mine.distill.batch,
@@ -152,28 +154,33 @@ def _score_snapshots(params: Params, task: str, folder: Path) -> None:
             adapt_from(params, task, snapshot, folder / "adapted")
             scores = summarize(read_json(folder / "adapted" / "result.json")["runs"])
             figures = {name: scores[name] for name in ("score", "score_std", STANDARD_ERROR)}
-            loss = round(_task_relation_loss(params, task, snapshot), 4)
-            log(int(snapshot.name), {**figures, "task_relation_loss": loss})
+            log(int(snapshot.name), {**figures, **_relation_losses(params, task, snapshot)})
     remove(folder / "adapted")
 
 
-def _task_relation_loss(params: Params, task: str, distilled: Path) -> float:
-    """The relation loss on the task's own training texts, against the teacher that taught."""
+def _relation_losses(params: Params, task: str, distilled: Path) -> dict[str, float]:
+    """The relation loss on the task's own texts, against the teacher that taught.
+
+    Those of validation are in no textbook at all; those of training are in the augmented one.
+    """
     settings, device = params.distill, best_device()
     teacher = teacher_folder(params, task)
     config, tokenizer = load_config(teacher), load_tokenizer(teacher)
-    student = load_encoder(distilled)
-    probe = read_split(TASKS / task, TRAIN).slice(0, PROBE)
-    return mean_relation_loss(
-        load_encoder(teacher),
-        student,
-        tokenize(tokenizer, *texts(probe), settings.max_length),
-        teacher_layer=resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type),
-        student_layer=student.config.num_hidden_layers,
-        heads=settings.relation_heads,
-        pad_id=tokenizer.pad_token_id,
-        device=device,
-    )
+    models = load_encoder(teacher), load_encoder(distilled)
+    losses = {}
+    for name, split in zip(RELATION_LOSSES, (TRAIN, params.task(task).validation[0]), strict=True):
+        probe = read_split(TASKS / task, split).slice(0, PROBE)
+        loss = mean_relation_loss(
+            *models,
+            tokenize(tokenizer, *texts(probe), settings.max_length),
+            teacher_layer=resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type),
+            student_layer=models[1].config.num_hidden_layers,
+            heads=settings.relation_heads,
+            pad_id=tokenizer.pad_token_id,
+            device=device,
+        )
+        losses[name] = round(loss, 4)
+    return losses
 
 
 class _Clock:

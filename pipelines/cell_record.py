@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines import record as student_record
-from pipelines.cell import SNAPSHOTS, Cell
+from pipelines.cell import RELATION_LOSSES, SNAPSHOTS, Cell
 from textbook.files import read_json
 from textbook.params import Params
 from textbook.training.log import read_history
@@ -25,7 +25,7 @@ def finished_record(params: Params, cell: Cell, folder: Path) -> Record:
     figures = read_json(folder / "result.json")
     metrics = {
         **{f"student/{name}": value for name, value in figures["scores"].items()},
-        "task_relation_loss": figures["task_relation_loss"],
+        **{name: figures[name] for name in RELATION_LOSSES},
         **costs(
             figures["seconds"],
             training_tokens(read_history(history)),

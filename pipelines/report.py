@@ -1,8 +1,10 @@
 """`make report`: what was found, as one HTML page."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
+from textbook.errors import UserError
 from textbook.files import read_csv, read_json, write_csv
 from textbook.params import Params
 from textbook.reporting.cells import TABLE2, whole
@@ -15,6 +17,7 @@ from textbook.reporting.snapshots import snapshot_curves
 from textbook.reporting.table import LABELS, columns, comparison, costs
 from textbook.textbooks.book import read_book
 from textbook.training.log import read_history
+from tracking.store import run_url
 
 EXAMPLES = 8
 MEASURED = Path("benchmarks/results")
@@ -22,14 +25,24 @@ DISTILLED = ("distill-gpu.json", "distill-cpu.json")
 
 
 def report(params: Params) -> None:
-    """Write `reports/report.html` from what the stages made; the grid and the analysis are in it if they were made.
+    """Write `reports/report.html` from what the stages, the sweep and the analysis made, or as much of it as there is.
 
     The grid's cells are in `reports/table2.csv` too.
+
+    Raises:
+        UserError: nothing was made yet.
     """
-    sections = [_section(params, task, read_json(EVALUATION / f"{task}.json")) for task in params.tasks]
+    evaluated = {task: path for task in params.tasks if (path := EVALUATION / f"{task}.json").is_file()}
+    sections = [_section(params, task, read_json(path)) for task, path in evaluated.items()]
     rows = whole(_read("sweep.csv"))
+    if not (rows or sections):
+        raise UserError("report: there is nothing to report yet; run `dvc repro` or `make sweep` first")
     if rows:
-        write_csv(REPORTS / "table2.csv", [{name: row[name] for name in TABLE2} for row in rows])
+        write_csv(REPORTS / "table2.csv", [{name: row.get(name) for name in TABLE2} for row in rows])
+    rows = [
+        {**row, "run_url": run_url(row["experiment_id"], row["run_id"])} if row.get("experiment_id") else row
+        for row in rows
+    ]
     figure2 = snapshot_curves(_read("figure2.csv"))
     write_page(sections, grids(rows), findings(rows), figure2, _analysis(), _scale(params), REPORTS / "report.html")
 
@@ -70,6 +83,11 @@ def _read(name: str) -> list[dict[str, str]]:
         return []
     header, *rows = read_csv(REPORTS / name)
     return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def _run_url(row: Mapping[str, str]) -> str:
+    """Where a browser finds the run of a cell; empty if it has none."""
+    return run_url(row["experiment_id"], row["run_id"]) if row.get("experiment_id") else ""
 
 
 def _analysis() -> AnalysisSection | None:

@@ -38,17 +38,17 @@ from tracking.sweeps import Sweep, end_sweep, start_sweep
 NEVER = 10**9  # a step that no cell comes to
 
 
-def sweep(_params: Params, *words: str) -> None:
+def sweep(params: Params, *words: str) -> None:
     """Fill `reports/sweep.csv`, a row for each cell of the grid, or of the part that `words` choose.
 
     What is done already of the rest of the grid has its row too, so the table grows part by part.
     """
-    params = load_params(changes=_params.sweep.set)
     cells = choose_cells(params, words)
+    own = params_of_cells(params)
     client = connect()  # refuses at once if the server is away
     make_artefacts(params, cells)
     code = code_hashes()
-    folders = {cell: cell_folder(cell.inputs(params, code)) for cell in cells}
+    folders = {cell: cell_folder(cell.inputs(own[cell.task], code)) for cell in cells}
     names = [folder.name for folder in folders.values()]
     title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
     recorded = start_sweep(client, params.tracking.experiment, title, digest(*names), {})
@@ -56,9 +56,9 @@ def sweep(_params: Params, *words: str) -> None:
     print(f"{len(cells)} cells, {len(cells) - len(todo)} of them done before", flush=True)
     if todo:
         with serving() as uri:
-            _run_all(params, todo, recorded, uri)
-    folders = _with_done(params, folders, code)
-    rows = [_row(params, cell, folder, client, recorded) for cell, folder in folders.items()]
+            _run_all(params, own, todo, recorded, uri)
+    folders = _with_done(params, own, folders, code)
+    rows = [_row(own[cell.task], cell, folder, client, recorded) for cell, folder in folders.items()]
     columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
     snapshots = [line for row, folder in zip(rows, folders.values(), strict=True) for line in _snapshots(row, folder)]
     if snapshots:
@@ -72,12 +72,24 @@ def sweep(_params: Params, *words: str) -> None:
         raise UserError(f"{states.count(FAILED)} cells failed; `make sweep` tries them again")
 
 
-def _with_done(params: Params, folders: Mapping[Cell, Path], code: Mapping[str, str]) -> dict[Cell, Path]:
+def params_of_cells(params: Params) -> dict[str, Params]:
+    """The parameters of each task's cells: those of the file, with the sweep's changes.
+
+    Raises:
+        UserError: a change is of no parameter, or to a value that is not allowed.
+    """
+    settings = params.sweep
+    return {task: load_params(changes=settings.set | settings.tasks.get(task, {})) for task in params.tasks}
+
+
+def _with_done(
+    params: Params, own: Mapping[str, Params], folders: Mapping[Cell, Path], code: Mapping[str, str]
+) -> dict[Cell, Path]:
     """These cells, and those of the rest of the grid that are done with today's inputs, in the order of the grid."""
     found = {}
     for cell in _grid(params, {}):
         with suppress(KeyError):  # DVC has not made all that it needs
-            folder = folders.get(cell) or cell_folder(cell.inputs(params, code))
+            folder = folders.get(cell) or cell_folder(cell.inputs(own[cell.task], code))
             if cell in folders or _is_done(folder):
                 found[cell] = folder
     return found
@@ -89,7 +101,7 @@ def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, recorde
         record = finished_record(params, cell, folder)
         run_id = record_cell(client, recorded.experiment, record, parent=recorded.run_id)
         figures = {name: value for name, value in read_json(folder / "result.json").items() if name != "scores"}
-        return {**figures, "state": DONE, "run_id": run_id}
+        return {**figures, "state": DONE, "run_id": run_id, "experiment_id": recorded.experiment}
     return {**asdict(cell), "state": STOPPED if (folder / STOPPED_FILE).is_file() else FAILED}
 
 
@@ -163,7 +175,7 @@ def _is_done(folder: Path) -> bool:
     return (folder / "result.json").is_file()
 
 
-def _run_all(params: Params, todo: Mapping[Cell, Path], recorded: Sweep, uri: str) -> None:
+def _run_all(params: Params, own: Mapping[str, Params], todo: Mapping[Cell, Path], recorded: Sweep, uri: str) -> None:
     """Run cells side by side, and show them in a table here and on the MLflow server while they go on."""
     os.environ.update(TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1", RAY_CHDIR_TO_TRIAL_DIR="0", RAY_AIR_NEW_OUTPUT="0")
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # what a cell reports last is no loss
@@ -189,7 +201,7 @@ def _run_all(params: Params, todo: Mapping[Cell, Path], recorded: Sweep, uri: st
                 grace_period=settings.asha.grace_steps,
                 reduction_factor=settings.asha.reduction,
             )
-        work = partial(_trial, params=params, project=str(Path.cwd()), recorded=recorded, uri=uri)
+        work = partial(_trial, own=own, project=str(Path.cwd()), recorded=recorded, uri=uri)
         tuner = tune.Tuner(
             tune.with_resources(work, {"cpu": settings.cpus, "gpu": settings.gpus}),
             param_space={"cell": tune.grid_search([{**asdict(cell), "folder": str(f)} for cell, f in todo.items()])},
@@ -206,7 +218,7 @@ def _run_all(params: Params, todo: Mapping[Cell, Path], recorded: Sweep, uri: st
     shutil.rmtree(CACHE / "tune", ignore_errors=True)
 
 
-def _trial(config: Mapping[str, Any], *, params: Params, project: str, recorded: Sweep, uri: str) -> None:
+def _trial(config: Mapping[str, Any], *, own: Mapping[str, Params], project: str, recorded: Sweep, uri: str) -> None:
     """What a worker does: make one cell, and report as it goes.
 
     An exception of ours is reported, not raised: Tune starts a trial again whose worker was lost, and this one would
@@ -217,10 +229,11 @@ def _trial(config: Mapping[str, Any], *, params: Params, project: str, recorded:
 
     os.chdir(project)
     os.environ[URI] = uri
-    torch.set_num_threads(max(1, int(params.sweep.cpus)))
     place = dict(config["cell"])
     folder = Path(place.pop("folder"))
     cell = Cell(**place)
+    params = own[cell.task]
+    torch.set_num_threads(max(1, int(params.sweep.cpus)))
 
     def show(history: Path) -> AbstractContextManager[None]:
         return live(recorded.experiment, begun_record(params, cell, folder.name, history), recorded.run_id)

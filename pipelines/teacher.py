@@ -22,7 +22,7 @@ from textbook.training.finetune import Settings, finetune
 from textbook.training.log import log_to_file
 
 WHERE = {"processes", "zero", "accumulation", "checkpointing"}  # parameters that say where it is computed, not what
-TRIED = {"batch", "lr", "tasks"}
+TRIED = {"batch", "lr", "epochs", "tasks"}
 
 
 def teacher(params: Params, task: str) -> None:
@@ -42,14 +42,15 @@ def teacher(params: Params, task: str) -> None:
     train = read_labelled(task, TRAIN, tokenizer, settings.max_length)
     measure = measure_of(task, about, tokenizer, settings.max_length, best_device())
     make_model = partial(load_classifier, pretrained, about.outputs, settings.seed, regression=about.regression)
-    inputs = [settings.model_dump(exclude=WHERE | TRIED), about.model_dump(), plain]
+    epochs = settings.epochs_of(task)
+    inputs = [settings.model_dump(exclude=WHERE | TRIED), epochs, about.model_dump(), plain]
     work = CACHE / "teacher" / digest(*inputs, hash_folder(pretrained), hash_folder(TASKS / task))
     tried: dict[Path, dict[str, Any]] = {}
     for batch, lr in settings.grid(task).combinations():
         folder = (work / f"batch-{batch}-lr-{lr}").absolute()
         result = folder / "result.json"
         if not result.is_file():
-            one = Settings(settings.epochs, batch, lr, settings.warmup, settings.weight_decay, settings.seed)
+            one = Settings(epochs, batch, lr, settings.warmup, settings.weight_decay, settings.seed)
             name, pad_id = f"teacher, batch {batch}, lr {lr}", tokenizer.pad_token_id
             folder.mkdir(parents=True, exist_ok=True)
             if plain:
@@ -72,7 +73,7 @@ def teacher(params: Params, task: str) -> None:
 
                 here = partial(_here, measure)
                 work_on = partial(finetune_with_zero, make_model, train, one, settings, here, pad_id, folder)
-                steps = settings.epochs * -(-len(train.tokens) // batch)
+                steps = epochs * -(-len(train.tokens) // batch)
                 figures = run_processes(work_on, processes, name, steps)[0].figures
             write_json(result, {"batch": batch, "lr": lr, **figures})
             shutil.rmtree(folder / "checkpoints")  # three times the model, and twice

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from textbook.errors import UserError
 
 URI = "MLFLOW_TRACKING_URI"
+UI = "http://127.0.0.1:5000"  # of `make ui`, unless it is told another port
 # MLflow waits two minutes for an answer and asks for another four; who trains doesn't want to wait so long.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -31,6 +32,17 @@ def local_store() -> str:
 def local_artifacts() -> Path:
     """The folder of the models and files that belong to the runs of the local store."""
     return Path("mlartifacts").absolute()
+
+
+def run_url(experiment: str, run_id: str) -> str:
+    """Where a browser finds a run: on the server that `MLFLOW_TRACKING_URI` names, or that of `make ui`.
+
+    Args:
+        experiment: the id of the experiment.
+    """
+    named = os.environ.get(URI, "")
+    server = named.rstrip("/") if urlsplit(named).scheme in ("http", "https") else UI
+    return f"{server}/#/experiments/{experiment}/runs/{run_id}"
 
 
 def connect(*, check: bool = True) -> MlflowClient:

@@ -277,6 +277,8 @@ class Grid(Section):
 
     batch: Batches
     lr: Rates
+    epochs: PositiveInt | None = None
+    """How many; left out: as for the other tasks."""
 
     def combinations(self) -> list[tuple[int, float]]:
         """All of them: batch size and learning rate."""
@@ -323,6 +325,10 @@ class Teacher(Section):
     def grid(self, task: str) -> Grid:
         """What is tried for a task."""
         return self.tasks.get(task, Grid(batch=self.batch, lr=self.lr))
+
+    def epochs_of(self, task: str) -> int:
+        """In how many epochs it learns a task."""
+        return self.grid(task).epochs or self.epochs
 
 
 class Student(Section):
@@ -463,6 +469,8 @@ class Sweep(Section):
     """Stop cells that do badly early; null: all run to their end."""
     set: dict[str, Any]
     """Parameters of `distill` and `adapt` that are different in the sweep, by dotted name: `distill.steps: 150`."""
+    tasks: dict[Name, dict[str, Any]]
+    """The same for single tasks, on top of `set`: `sst2: {adapt.epochs: 1}`. Every cell of a task has the same."""
 
 
 class Tracking(Section):

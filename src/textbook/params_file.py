@@ -133,9 +133,13 @@ def _contradictions(params: Params) -> list[str]:
         problems.append(f"evaluate.lengths = {params.evaluate.lengths}: must not exceed adapt.max_length = {limit}")
     if not params.corpus.sources:
         problems.append("corpus.sources: must name at least one source")
-    for key in params.sweep.set:
-        if key.split(".")[0] not in ("distill", "adapt") or key.removeprefix("distill.") in AXES:
-            problems.append(f"sweep.set: {key!r} must be below distill or adapt, and not {', '.join(AXES)}")
+    for name in sorted(set(params.sweep.tasks) - set(params.tasks)):
+        problems.append(f"sweep.tasks.{name}: must be one of the tasks {', '.join(sorted(params.tasks))}")
+    of_tasks = {f"sweep.tasks.{name}": changes for name, changes in params.sweep.tasks.items()}
+    for where, changes in {"sweep.set": params.sweep.set, **of_tasks}.items():
+        for key in changes:
+            if key.split(".")[0] not in ("distill", "adapt") or key.removeprefix("distill.") in AXES:
+                problems.append(f"{where}: {key!r} must be below distill or adapt, and not {', '.join(AXES)}")
     low, high = params.corpus.min_words, params.corpus.max_words
     if low > high:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")

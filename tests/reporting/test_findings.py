@@ -15,7 +15,8 @@ def row(place, mean, task="sst2", std="0.0", error="1.0", loss="0.5"):
         "std": std,
         "standard_error": error,
         "seeds": "2",
-        "task_relation_loss": loss,
+        "validation_relation_loss": loss,
+        "teacher_score": "90.0",
     }
 
 
@@ -35,12 +36,25 @@ def test_a_difference_decides_from_twice_its_error_on(one, is_):
 def test_a_line_has_both_scores_the_error_of_their_difference_both_losses_and_the_papers_difference():
     line = contextualized_and_general("82.0", "80.0", std="2.0", loss="0.4")
     # Both have a variance of 1 from their rows, and one of 2² / 2 from its two seeds.
-    assert line == ("sst2, accuracy", "82.0", "80.0", "+2.0 ± 2.0", "0.400 against 0.500", "+1.8", OPEN)
+    assert line == ("sst2, accuracy", "82.0", "80.0", "+2.0 ± 2.0", "10.0", "0.400 against 0.500", "+1.8", OPEN)
 
 
 def test_losses_against_different_teachers_are_not_compared():
     found = findings([row("random task general", "80.0"), row("random general general", "79.0")])
-    assert [finding.lines[0][4] for finding in found] == [""]
+    assert [finding.lines[0][5] for finding in found] == [""]
+    assert found[0].verdict == "Of 1 task: for in 0, against in 0, within the error in 1."
+
+
+def test_the_verdict_counts_the_tasks():
+    rows = [row("random task contextualized", "85.0", task, loss="0.4") for task in ("sst2", "cola", "rte")]
+    rows += [
+        row("random task general", mean, task, loss=loss)
+        for task, mean, loss in (("sst2", "80.0", "0.5"), ("cola", "90.0", "0.5"), ("rte", "84.0", "0.3"))
+    ]
+    (found,) = findings(rows)
+    assert found.verdict == (
+        "Of 3 tasks: for in 1, against in 1, within the error in 1; the relation loss is lower in 2 of 3."
+    )
 
 
 def test_a_claim_has_a_line_for_each_task_with_both_cells_and_one_without_any_is_left_out():
@@ -49,4 +63,4 @@ def test_a_claim_has_a_line_for_each_task_with_both_cells_and_one_without_any_is
     rows += [row("random task contextualized", "81.0", "own"), row("random task contextualized", "", "cola")]
     found = findings(rows)
     assert [len(finding.lines) for finding in found] == [1, 1]
-    assert {finding.lines[0][5] for finding in found} == {""}  # the paper has no such task
+    assert {finding.lines[0][6] for finding in found} == {""}  # the paper has no such task

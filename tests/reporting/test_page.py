@@ -49,9 +49,10 @@ FIGURES = {
 
 
 PLACE = {"task": "sst2", "init": "random", "teacher": "task", "metric": "accuracy", "std": "0.2"}
-ERRORS = {"standard_error": "0.5", "task_relation_loss": "0.3", "seeds": "2"}
+ERRORS = {"standard_error": "0.5", "validation_relation_loss": "0.3", "teacher_score": "84", "seeds": "2"}
+URL = "http://127.0.0.1:5000/#/experiments/1/runs"
 CELLS = [
-    {**PLACE, **ERRORS, "textbook": book, "mean": mean, "run_id": f"run-of-{book}"}
+    {**PLACE, **ERRORS, "textbook": book, "mean": mean, "run_id": f"run-of-{book}", "run_url": f"{URL}/run-of-{book}"}
     for book, mean in (("general", "80.0"), ("contextualized", "82.5"))
 ]
 GRIDS, FINDINGS = grids(CELLS), findings(CELLS)
@@ -110,9 +111,12 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         "7,654,321",
         "<th>text bytes</th>",
         "&lt;script&gt;",
-        "<strong>82.5 ± 0.2</strong> <small>95.2</small>",
+        "<strong>82.5 ± 0.2</strong>",
+        "<small>loss 0.300</small>",
+        "<small>paper 95.2</small>",
+        "The fine-tuned teacher has 84.0.",
         "accuracy: best is contextualized",
-        "run-of-general",
+        f'<a href="{URL}/run-of-general">run-of-general</a>',
         "<td>+2.5 ± 0.7</td>",
     ):
         assert expected in html

@@ -14,7 +14,9 @@ TABLE2 = (
     "mean",
     "std",
     "standard_error",
+    "teacher_score",
     "task_relation_loss",
+    "validation_relation_loss",
     "seeds",
     "steps",
     "batch",
@@ -43,6 +45,11 @@ def at(rows: Sequence[Row], place: Place) -> list[Row]:
 def mean_of(rows: Sequence[Row], name: str) -> float:
     """The mean of a column."""
     return mean(float(row[name]) for row in rows)
+
+
+def number(row: Row, name: str) -> float | None:
+    """A column of a row, None where it has none."""
+    return float(row[name]) if row.get(name) else None
 
 
 def distinct(rows: Sequence[Row], name: str) -> list[str]:

@@ -4,11 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from textbook.reporting.cells import Place, Row, at, distinct, done, mean_of
+from textbook.reporting.cells import Place, Row, at, distinct, done, mean_of, number
 from textbook.reporting.paper import beside_paper
 
 FOR, AGAINST, OPEN = "for", "against", "within the error"
-HEAD = ("task", "the one", "the other", "difference", "relation loss", "the paper's difference", "is")
+LOSS, PAPER = "validation_relation_loss", "paper_score"
+HEAD = (
+    "task",
+    "the one",
+    "the other",
+    "difference",
+    "room below the teacher",
+    "relation loss",
+    "the paper's difference",
+    "is",
+)
 
 
 @dataclass(frozen=True)
@@ -58,48 +68,84 @@ CLAIMS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, and a line of `HEAD` for each task whose grid has both places."""
+    """A claim, what the tasks say of it together, and a line of `HEAD` for each whose grid has both places."""
 
     claim: str
+    verdict: str
     lines: Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The two places of a claim on one task."""
+
+    one: Sequence[Row]
+    other: Sequence[Row]
+
+    @property
+    def difference(self) -> float:
+        return mean_of(self.one, "mean") - mean_of(self.other, "mean")
+
+    @property
+    def error(self) -> float:
+        return sqrt(_variance(self.one) + _variance(self.other))
+
+    @property
+    def is_(self) -> str:
+        return FOR if self.difference > 2 * self.error else AGAINST if self.difference < -2 * self.error else OPEN
+
+    @property
+    def losses(self) -> tuple[float, float] | None:
+        """Relation losses of the two; None where different teachers taught, for then they are on different scales."""
+        if self.one[0]["teacher"] != self.other[0]["teacher"] or not self.one[0].get(LOSS):
+            return None
+        return mean_of(self.one, LOSS), mean_of(self.other, LOSS)
 
 
 def findings(rows: Sequence[Row]) -> list[Finding]:
     """What a sweep says of each claim that it has cells for.
 
     A difference has the error of both scores: of the validation rows, and of the seeds of adaptation. As both are
-    measured on the same rows, the true one is rather smaller. What is less than twice its error decides nothing. The
-    relation losses are on the task's own training texts, and on one scale only where one teacher taught both.
+    measured on the same rows, the true one is rather smaller. What is less than twice its error decides nothing; and
+    a textbook can gain no more than the room that the other student leaves below its teacher. The relation losses are
+    on the task's validation texts, which no textbook has a part of.
 
     Args:
         rows: those of the sweep's table.
     """
     rows = beside_paper("table2", [dict(row) for row in rows])
     by_task = [[row for row in done(rows) if row["task"] == task] for task in distinct(rows, "task")]
-    found = [Finding(claim.text, [line for mine in by_task for line in _lines(claim, mine)]) for claim in CLAIMS]
-    return [finding for finding in found if finding.lines]
+    found = []
+    for claim in CLAIMS:
+        pairs = [_Comparison(at(mine, claim.one), at(mine, claim.other)) for mine in by_task]
+        if pairs := [pair for pair in pairs if pair.one and pair.other]:
+            found.append(Finding(claim.text, _verdict(pairs), [_line(pair) for pair in pairs]))
+    return found
 
 
-def _lines(claim: Claim, rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """The line of a task, if it has cells at both places."""
-    one, other = at(rows, claim.one), at(rows, claim.other)
-    if not one or not other:
-        return []
-    difference = mean_of(one, "mean") - mean_of(other, "mean")
-    error = sqrt(_variance(one) + _variance(other))
-    losses = [f"{mean_of(cells, 'task_relation_loss'):.3f}" for cells in (one, other)]
-    papers = [cells[0]["paper_score"] for cells in (one, other)]
-    return [
-        (
-            f"{one[0]['task']}, {one[0]['metric']}",
-            f"{mean_of(one, 'mean'):.1f}",
-            f"{mean_of(other, 'mean'):.1f}",
-            f"{difference:+.1f} ± {error:.1f}",
-            " against ".join(losses) if claim.one[1] == claim.other[1] else "",
-            f"{float(papers[0]) - float(papers[1]):+.1f}" if all(papers) else "",
-            FOR if difference > 2 * error else AGAINST if difference < -2 * error else OPEN,
-        )
-    ]
+def _verdict(pairs: Sequence[_Comparison]) -> str:
+    """In how many tasks the scores are for a claim, against it or undecided, and in how many the relation loss is."""
+    verdicts = [pair.is_ for pair in pairs]
+    counts = ", ".join(f"{verdict} in {verdicts.count(verdict)}" for verdict in (FOR, AGAINST, OPEN))
+    losses = [pair.losses for pair in pairs if pair.losses]
+    lower = sum(one < other for one, other in losses)
+    nearer = f"; the relation loss is lower in {lower} of {len(losses)}" if losses else ""
+    return f"Of {len(pairs)} task{'s' * (len(pairs) > 1)}: {counts}{nearer}."
+
+
+def _line(pair: _Comparison) -> tuple[str, ...]:
+    one, other = pair.one[0], pair.other[0]
+    teacher = number(other, "teacher_score")
+    return (
+        f"{one['task']}, {one['metric']}",
+        f"{mean_of(pair.one, 'mean'):.1f}",
+        f"{mean_of(pair.other, 'mean'):.1f}",
+        f"{pair.difference:+.1f} ± {pair.error:.1f}",
+        "" if teacher is None else f"{teacher - mean_of(pair.other, 'mean'):.1f}",
+        " against ".join(f"{loss:.3f}" for loss in pair.losses or ()),
+        f"{float(one[PAPER]) - float(other[PAPER]):+.1f}" if one[PAPER] and other[PAPER] else "",
+        pair.is_,
+    )
 
 
 def _variance(cells: Sequence[Row]) -> float:

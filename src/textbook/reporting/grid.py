@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import mean
 
-from textbook.reporting.cells import Row, at, distinct, done, mean_of
+from textbook.reporting.cells import Row, at, distinct, done, mean_of, number
 from textbook.reporting.paper import beside_paper
 
 
@@ -12,6 +13,8 @@ class Score:
     """A cell of the grid as the table shows it."""
 
     text: str
+    loss: str
+    """The relation loss on the task's validation texts."""
     paper: str
     best: bool
     """Whether no other textbook did better for this init and teacher."""
@@ -26,6 +29,8 @@ class Grid:
 
     task: str
     metric: str
+    teacher: str
+    """The score of the fine-tuned teacher."""
     textbooks: Sequence[str]
     lines: Sequence[tuple[str, str, Sequence[Score | None]]]
     winner: str
@@ -52,16 +57,19 @@ def _grid(task: str, rows: Sequence[Row]) -> Grid:
         cells = {book: at(rows, (init, teacher, book)) for book in textbooks}
         means = {book: mean_of(done(found), "mean") for book, found in cells.items() if done(found)}
         best = max(means.values(), default=None)
-        winners += [book for book, mean in means.items() if mean == best][:1]
+        winners += [book for book, value in means.items() if value == best][:1]
         scores = [_score(found, means.get(book) == best) if found else None for book, found in cells.items()]
         lines.append((init, teacher, scores))
     metric = next((row["metric"] for row in done(rows)), "")
     winner = max(textbooks, key=winners.count) if winners else "none"
-    return Grid(task, metric, textbooks, lines, winner, rows)
+    teacher = next((f"{value:.1f}" for row in rows if (value := number(row, "teacher_score")) is not None), "")
+    return Grid(task, metric, teacher, textbooks, lines, winner, rows)
 
 
 def _score(cells: Sequence[Row], best: bool) -> Score:
     paper, scored = cells[0]["paper_score"], done(cells)
     if not scored:
-        return Score(cells[0]["state"], paper, best=False)
-    return Score(f"{mean_of(scored, 'mean'):.1f} ± {mean_of(scored, 'std'):.1f}", paper, best)
+        return Score(cells[0]["state"], "", paper, best=False)
+    losses = [loss for row in scored if (loss := number(row, "validation_relation_loss")) is not None]
+    text = f"{mean_of(scored, 'mean'):.1f} ± {mean_of(scored, 'std'):.1f}"
+    return Score(text, f"{mean(losses):.3f}" if losses else "", paper, best)
