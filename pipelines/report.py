@@ -11,6 +11,7 @@ from textbook.reporting.cells import TABLE2, whole
 from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import grids
+from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.scale import Scale, scale
 from textbook.reporting.snapshots import snapshot_curves
@@ -44,7 +45,8 @@ def report(params: Params) -> None:
         for row in rows
     ]
     figure2 = snapshot_curves(_read("figure2.csv"))
-    write_page(sections, grids(rows), findings(rows), figure2, _analysis(), _scale(params), REPORTS / "report.html")
+    path = REPORTS / "report.html"
+    write_page(sections, grids(rows), nearness(rows), findings(rows), figure2, _analysis(), _scale(params), path)
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:

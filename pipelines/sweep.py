@@ -109,7 +109,7 @@ def _snapshots(row: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
     """What the table of snapshots says of a cell."""
     if row["state"] != DONE or not (folder / SNAPSHOTS).is_file():
         return []
-    place = ("task", "init", "teacher", "textbook", "top_percent", "seed", "metric", "seeds", "run_id")
+    place = ("task", "init", "teacher", "textbook", "top_percent", "seed", "steps", "metric", "seeds", "run_id")
     found = read_history(folder / SNAPSHOTS)
     return [{**{n: row[n] for n in place}, **{n: v for n, v in line.items() if n != "time"}} for line in found]
 

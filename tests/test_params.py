@@ -136,10 +136,12 @@ def test_the_metrics_of_a_task_follow_from_its_kind(write: Callable[..., Path]) 
 
 
 def test_a_teacher_tries_what_its_task_has_or_else_what_all_have(write: Callable[..., Path]) -> None:
-    grid = {"batch": [16, 32], "lr": [1e-5, 2e-5]}
-    teacher = load_params(write({"teacher.tasks": {"mood": grid}, "teacher.batch": 8, "teacher.lr": [3e-5]})).teacher
+    grid = {"batch": [16, 32], "lr": [1e-5, 2e-5], "epochs": 9}
+    changes = {"teacher.tasks": {"mood": grid}, "teacher.batch": 8, "teacher.lr": [3e-5], "teacher.epochs": 2}
+    teacher = load_params(write(changes)).teacher
     assert teacher.grid("mood").combinations() == [(16, 1e-5), (16, 2e-5), (32, 1e-5), (32, 2e-5)]
     assert teacher.grid("match").combinations() == [(8, 3e-5)]
+    assert (teacher.epochs_of("mood"), teacher.epochs_of("match")) == (9, 2)
 
 
 def test_tasks_have_augmented_textbooks_of_their_own(write: Callable[..., Path]) -> None:
@@ -261,6 +263,14 @@ def test_a_bad_name_of_a_task_is_refused(write: Callable[..., Path], name: str) 
         ({"corpus.sources": {}}, "corpus.sources: must name at least one source"),
         ({"teacher.zero": {"stage": 0, "offload": True}}, "teacher.zero.offload = true: must be false at stage 0"),
         ({"teacher.precision": "fp16"}, "teacher.precision = 'fp16': needs teacher.zero.stage = 1, 2 or 3"),
+        (
+            {"sweep.tasks": {"mod": {"distill.steps": 8}}},
+            "sweep.tasks.mod: must be one of the tasks match, mood",
+        ),
+        (
+            {"sweep.tasks": {"mood": {"teacher.lr": 1e-5}}},
+            "sweep.tasks.mood: 'teacher.lr' must be below distill or adapt, and not init",
+        ),
         (
             {"teacher.tasks": {"mod": {"batch": 8, "lr": 1e-5}}},
             "teacher.tasks.mod: must be one of the tasks match, mood",

@@ -1,9 +1,10 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipelines.cell import Cell, code_hashes
-from pipelines.sweep import choose_cells
+from pipelines.sweep import choose_cells, params_of_cells
 from textbook.errors import UserError
 from textbook.params import Params
 from textbook.params_file import load_params
@@ -87,6 +88,22 @@ def test_how_much_of_the_textbook_is_used_is_an_axis_and_a_part_has_its_own_name
     assert str(part) == "rotten_tomatoes · random · task · contextualized · top 20 %"
     assert part.params(params).distill.top_percent == 20
     assert len(choose_cells(parts, [])) == 2 * len(choose_cells(params, []))
+
+
+def test_a_task_of_the_sweep_may_have_settings_of_its_own_on_top_of_those_of_all(monkeypatch):
+    profile = ROOT / "profiles" / "reduced-cpu.yaml"
+    grid = load_params(profile)
+    monkeypatch.setattr("pipelines.sweep.load_params", partial(load_params, profile))
+    changed = grid.sweep.model_copy(update={"set": {"distill.steps": 7, "distill.batch": 3}})
+    own = params_of_cells(grid.model_copy(update={"sweep": changed}))
+    assert set(own) == set(grid.tasks)
+    assert {task: (mine.distill.steps, mine.distill.batch, mine.adapt.epochs) for task, mine in own.items()} == {
+        "rotten_tomatoes": (7, 3, 3),
+        "sst2": (500, 3, 1),
+        "stsb": (500, 3, 3),
+        "cola": (500, 3, 3),
+        "rte": (250, 3, 3),
+    }
 
 
 def test_equal_inputs_are_equal_and_what_decides_the_result_is_in_them(params, locked):

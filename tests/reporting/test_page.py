@@ -1,6 +1,7 @@
 from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import grids
+from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.table import columns, comparison, costs
 
@@ -93,6 +94,7 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
     write_page(
         [section],
         GRIDS,
+        nearness(CELLS),
         FINDINGS,
         {"parts": curve({"a": [(1, 2)]}, "step", "y")},
         analysis,
@@ -121,6 +123,6 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
     ):
         assert expected in html
     assert "<script" not in html
-    assert html.count("<svg") == 3
+    assert html.count("<svg") == 4
     for outside in ("src=", "<link", "@import"):
         assert outside not in html

@@ -63,6 +63,33 @@ def dots(panels: Mapping[str, Sequence[tuple[str, float, float | None]]], x_labe
         return _svg(figure)
 
 
+def strips(panels: Mapping[str, Mapping[str, Mapping[str, float]]], x_label: str) -> str:
+    """One SVG element with a panel for each title: a line for each label, with a dot for each series on it."""
+    with _house_style():
+        heights = [0.9 + 0.35 * len(lines) for lines in panels.values()]
+        figure, grid = plt.subplots(
+            len(panels),
+            squeeze=False,
+            sharex=True,
+            figsize=(7, sum(heights)),
+            height_ratios=heights,
+            layout="constrained",
+        )
+        names = list(dict.fromkeys(name for lines in panels.values() for found in lines.values() for name in found))
+        for axes, (title, lines) in zip(grid[:, 0], panels.items(), strict=True):
+            for name, marker in zip(names, "oDs^v", strict=False):
+                places = [place for place, found in enumerate(lines.values()) if name in found]
+                values = [found[name] for found in lines.values() if name in found]
+                axes.scatter(values, places, label=name, marker=marker, s=45, zorder=2)
+            axes.set_yticks(range(len(lines)), list(lines))
+            axes.set_ylim(len(lines) - 0.5, -0.5)  # the first line on top
+            axes.set_title(title, color=INK, loc="left", fontsize="medium")
+            axes.grid(alpha=0.2, color=INK)
+            _dress(axes, x_label if axes is grid[-1, 0] else "")
+        grid[0, 0].legend(frameon=False, labelcolor=INK, loc="lower right", bbox_to_anchor=(1, 1.02), ncols=len(names))
+        return _svg(figure)
+
+
 @contextmanager
 def _house_style() -> Iterator[None]:
     style: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "textbook", "font.size": 11}

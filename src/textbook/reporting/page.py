@@ -42,17 +42,19 @@ class AnalysisSection:
 def write_page(
     sections: Sequence[TaskSection],
     grids: Sequence[Grid],
+    nearness: str,
     found: Sequence[Finding],
     figure2: Mapping[str, str],
     analysis: AnalysisSection | None,
     scale: Scale | None,
     path: Path,
 ) -> None:
-    """Write the page, whole or not at all; `figure2` are SVG elements by caption."""
+    """Write the page, whole or not at all; `nearness` is an SVG element, `figure2` are such by caption."""
     page = Environment(autoescape=True, trim_blocks=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     html = page.render(
         sections=sections,
         grids=grids,
+        nearness=nearness,
         details=TABLE2,
         findings=found,
         head=HEAD,

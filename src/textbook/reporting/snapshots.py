@@ -1,32 +1,40 @@
-"""Students on their way: scores by step and by how much of the textbook was used (the paper's Figure 2)."""
+"""Students on their way: scores by step, by textbook and how much of it was used (the paper's Figure 2)."""
 
 from collections.abc import Sequence
 
 from textbook.reporting.cells import Row, distinct, mean_of
 from textbook.reporting.curves import curve
 
+FIGURES = {"score": "on validation data", "validation_relation_loss": "on the task's validation texts"}
+
 
 def snapshot_curves(rows: Sequence[Row]) -> dict[str, str]:
-    """SVG elements by caption: for each cell of the grid its score and its relation loss; of several seeds the mean.
+    """SVG elements by caption: for each task, init, teacher and number of steps the scores, and the relation losses.
+
+    Of several seeds they are the mean.
 
     Args:
         rows: those of `reports/figure2.csv`, one for each snapshot.
     """
-    cells: dict[str, list[Row]] = {}
+    groups: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
-        cells.setdefault(" · ".join(row[name] for name in ("task", "init", "teacher", "textbook")), []).append(row)
+        part = float(row["top_percent"])
+        line = row["textbook"] if part == 100 else f"{row['textbook']}, top {part:g} %"
+        place = " · ".join(row[name] for name in ("task", "init", "teacher"))
+        groups.setdefault(f"{place} · {row['steps']} steps", {}).setdefault(line, []).append(row)
     figures = {}
-    for cell, mine in cells.items():
-        runs = f"(runs {', '.join(distinct(mine, 'run_id'))})"
-        for figure, label in (("score", mine[0]["metric"]), ("task_relation_loss", "relation loss")):
-            series = {
-                f"top {float(part):g} %": [
-                    (int(step), mean_of([row for row in found if row["step"] == step], figure))
-                    for found in [[row for row in mine if row["top_percent"] == part]]
-                    for step in distinct(found, "step")
-                ]
-                for part in distinct(mine, "top_percent")
-            }
-            where = "on validation data" if figure == "score" else "on the task's own training texts"
-            figures[f"{cell}: {label} {where} {runs}"] = curve(series, "step of distillation", label)
+    for group, lines in groups.items():
+        mine = [row for found in lines.values() for row in found]
+        for figure, where in FIGURES.items():
+            label = mine[0]["metric"] if figure == "score" else "relation loss"
+            series = {name: _points(found, figure) for name, found in lines.items()}
+            runs = ", ".join(distinct(mine, "run_id"))
+            figures[f"{group}: {label} {where} (runs {runs})"] = curve(series, "step of distillation", label)
     return figures
+
+
+def _points(rows: Sequence[Row], figure: str) -> list[tuple[float, float]]:
+    """A figure by step."""
+    return [
+        (int(step), mean_of([row for row in rows if row["step"] == step], figure)) for step in distinct(rows, "step")
+    ]

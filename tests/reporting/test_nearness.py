@@ -1,0 +1,28 @@
+from textbook.reporting.nearness import nearness
+
+
+def row(task, textbook, loss, teacher="task", mean="80.0"):
+    place = {"task": task, "init": "random", "teacher": teacher, "textbook": textbook}
+    return {**place, "mean": mean, "validation_relation_loss": loss}
+
+
+GENERAL, CONTEXTUALIZED = row("sst2", "general", "0.8"), row("sst2", "contextualized", "0.6")
+
+
+def test_each_init_and_teacher_has_a_panel_with_the_tasks_and_textbooks_it_has():
+    svg = nearness(
+        [GENERAL, CONTEXTUALIZED, *(row("cola", book, "0.5", "general") for book in ("general", "augmented"))]
+    )
+    assert svg.startswith("<svg")
+    for text in ("init random, teacher task", "init random, teacher general", "sst2", "cola", "contextualized"):
+        assert f">{text}<" in svg
+
+
+def test_a_task_without_the_general_textbook_or_without_anything_beside_it_is_left_out():
+    assert ">cola<" not in nearness([GENERAL, CONTEXTUALIZED, row("cola", "contextualized", "0.5")])
+    assert nearness([GENERAL, row("cola", "contextualized", "0.5")]) == ""
+
+
+def test_cells_without_a_loss_are_left_out():
+    assert nearness([row("sst2", "general", ""), CONTEXTUALIZED]) == ""
+    assert nearness([GENERAL, {**CONTEXTUALIZED, "mean": ""}]) == ""
