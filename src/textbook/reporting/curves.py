@@ -86,7 +86,8 @@ def strips(panels: Mapping[str, Mapping[str, Mapping[str, float]]], x_label: str
             axes.set_title(title, color=INK, loc="left", fontsize="medium")
             axes.grid(alpha=0.2, color=INK)
             _dress(axes, x_label if axes is grid[-1, 0] else "")
-        grid[0, 0].legend(frameon=False, labelcolor=INK, loc="lower right", bbox_to_anchor=(1, 1.02), ncols=len(names))
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, frameon=False, labelcolor=INK, loc="outside upper right", ncols=2)
         return _svg(figure)
 
 

@@ -30,4 +30,4 @@ def nearness(rows: Sequence[Row]) -> str:
             if BASELINE in losses and len(losses) > 1:
                 title = f"init {init}, teacher {teacher}"
                 panels.setdefault(title, {})[task] = {b: 100 * loss / losses[BASELINE] for b, loss in losses.items()}
-    return strips(panels, "relation loss on validation texts, general textbook = 100") if panels else ""
+    return strips(panels, "relation loss, general textbook = 100") if panels else ""
