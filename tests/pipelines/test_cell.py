@@ -101,8 +101,8 @@ def test_a_task_of_the_sweep_may_have_settings_of_its_own_on_top_of_those_of_all
         "rotten_tomatoes": (7, 3, 3),
         "sst2": (500, 3, 1),
         "stsb": (500, 3, 3),
-        "cola": (500, 3, 3),
-        "rte": (250, 3, 3),
+        "cola": (250, 3, 3),
+        "rte": (125, 3, 3),
     }
 
 

@@ -97,7 +97,8 @@ class _Comparison:
     @property
     def losses(self) -> tuple[float, float] | None:
         """Relation losses of the two; None where different teachers taught, for then they are on different scales."""
-        if self.one[0]["teacher"] != self.other[0]["teacher"] or not self.one[0].get(LOSS):
+        rows = [*self.one, *self.other]
+        if len({row["teacher"] for row in rows}) > 1 or not all(row.get(LOSS) for row in rows):
             return None
         return mean_of(self.one, LOSS), mean_of(self.other, LOSS)
 
