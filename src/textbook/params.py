@@ -211,6 +211,9 @@ class Contextualized(Section):
     """Sentences retrieved for each anchor; with a budget, the most that are."""
     budget: Budget | None
     """Size of the textbook, from which k follows; null: k as it is."""
+    pairs: bool
+    """For a task of pairs: pairs too, of sentences that one anchor retrieved, for a student that has not seen two texts
+    side by side relates none. The paper has single sentences for all tasks. Tasks of one text have them in any case."""
     phrases: PositiveInt
     """How many of an anchor's best RAKE phrases make its query."""
 

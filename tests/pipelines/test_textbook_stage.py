@@ -87,6 +87,19 @@ def test_a_textbook_fits_its_budget(params: Params, unit: str) -> None:
     assert size / 2 < read_json(BOOK.with_suffix(".json"))[unit] <= size
 
 
+@pytest.mark.parametrize("pairs", [True, False])
+def test_a_task_of_pairs_has_a_textbook_of_pairs_if_wanted(params: Params, pairs: bool) -> None:
+    for path in Path("data/tasks", TASK).glob("*.parquet"):
+        rows = pq.read_table(path)
+        texts = {"sentence1": rows["sentence"][:30], "sentence2": rows["sentence"][30:], "label": rows["label"][:30]}
+        pq.write_table(pa.table(texts), path)
+    textbook(with_settings(params, pairs=pairs, budget=None, k=6), "contextualized", TASK)
+    book, figures = pq.read_table(BOOK), read_json(BOOK.with_suffix(".json"))
+    assert ("sentence2" in book.column_names) is pairs
+    assert figures["sentences"] == book.num_rows * (1 + pairs)
+    assert figures["overlap_with_task"] > figures["overlap_of_random_sample"]
+
+
 def test_a_rule_that_the_user_adds_holds_the_textbook_back(params: Params) -> None:
     with FIGURES.open("a") as file:
         file.write("- type: expect_column_values_to_be_between\n  kwargs: {column: hits, max_value: 12}\n")

@@ -64,6 +64,18 @@ def test_evaluation_sentences_are_left_out_with_their_rank_and_counted(corpus: P
     assert [(row["sentence"], row["rank"]) for row in pq.read_table(target).to_pylist()] == [("one", 1), ("three", 3)]
 
 
+def test_a_pair_with_an_evaluation_sentence_on_either_side_is_left_out(corpus: Path, tmp_path: Path) -> None:
+    target = tmp_path / "book.parquet"
+    rank = np.array([1, 1, 2, 2], np.int32)
+    counts = write_book(corpus, np.array([5, 2, 1, 4]), TWO, target, partners=np.array([0, 3, 2, 3]), rank=rank)
+    assert counts == {"sentences": 4, "bytes": len("five\nzero\nfour\nthree\n"), "leaks": 2}
+    assert pq.read_schema(target).equals(PAIR_SCHEMA)
+    assert pq.read_table(target).to_pylist() == [
+        {"sentence": "five", "sentence2": "zero", "rank": 1, "score": None, "source": "book"},
+        {"sentence": "four", "sentence2": "three", "rank": 2, "score": None, "source": "book"},
+    ]
+
+
 @pytest.mark.parametrize("ids", [[], [2]], ids=["nothing retrieved", "evaluation sentences only"])
 def test_a_book_without_a_sentence_is_refused(corpus: Path, tmp_path: Path, ids: list[int]) -> None:
     with pytest.raises(UserError, match=r"^book\.parquet: no sentence of .*/corpus is left for this textbook$"):

@@ -91,6 +91,32 @@ def test_the_order_of_the_anchors_does_not_matter(corpus: list[str], anchors: li
     assert as_best(one) == as_best(other)
 
 
+@settings(max_examples=40, deadline=None)
+@given(corpora, anchor_lists, st.integers(1, 30), st.integers(1, 13), st.integers(1, 30))
+def test_pairs_are_of_sentences_that_one_anchor_brought_first_and_nearly_all_are_in_one(
+    corpus: list[str], anchors: list[str], k: int, batch: int, some: int
+) -> None:
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contextualized, "ANCHOR_BATCH", batch)
+        index = make_index(Path(name), corpus)
+        merged = retrieve(index, anchors, k=k, phrases=PHRASES, keep_anchors=True)
+        best = union(index, anchors, k)
+        owner: dict[int, int] = {}
+        for number, anchor in enumerate(anchors):
+            hits = index.search([query(anchor, PHRASES)[0]], k)
+            for place in range(hits.counts[0]):
+                found = int(hits.ids[0, place])
+                if best[found] == (place + 1, float(hits.scores[0, place])):
+                    owner.setdefault(found, number)
+    assert as_best(merged) == best
+    order = [int(number) for number in merged.order(some)]
+    mine = [[number for number in order if owner[number] == anchor] for anchor in range(len(anchors))]
+    expected = {pair for ids in mine for pair in zip(ids[::2], ids[1::2], strict=False)}
+    ones, twos = (ids.tolist() for ids in merged.pairs(some))
+    assert set(zip(ones, twos, strict=True)) == expected
+    assert ones == [number for number in order if number in set(ones)]
+
+
 CORPUS = ["A thin plot", "Paris in spring", "it is what it is", "A plot in Paris", "zebra"]
 
 

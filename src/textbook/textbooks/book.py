@@ -24,41 +24,48 @@ def write_book(
     leaks: LeakFilter,
     target: Path,
     *,
+    partners: NDArray[np.int64] | None = None,
     rank: NDArray[np.int32] | None = None,
     score: NDArray[np.float32] | None = None,
 ) -> dict[str, int]:
     """Write the corpus sentences `ids` in their order, without those that repeat evaluation data; a part at a time.
 
     Args:
+        partners: for a book of pairs the second sentence of each; a pair of which either is a repetition is left out.
         rank, score: of each of `ids`; empty where nothing was searched.
 
     Returns:
-        How many `sentences` were written, their `bytes` in UTF-8 with a newline after each, and how many were `leaks`.
+        How many `sentences` were written, their `bytes` in UTF-8 with a newline after each, and how many rows were
+        `leaks`.
 
     Raises:
         UserError: nothing is left.
     """
-    sentences = size = first = 0
-    parquet = pq.ParquetWriter(target, SCHEMA, compression="zstd", use_dictionary=["source"])
+    rows = size = first = 0
+    schema = SCHEMA if partners is None else PAIR_SCHEMA
+    texts = [name for name in ("sentence", "sentence2") if name in schema.names]
+    taken = [take_sentences(corpus, part, target.parent) for part in (ids, partners) if part is not None]
+    parquet = pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=["source"])
     with parquet as writer, ThreadPoolExecutor(1) as beside:  # a part is written while the next is looked up
         writing: Future[None] | None = None
-        for rows in take_sentences(corpus, ids, target.parent):
-            stop = first + rows.num_rows
-            columns = [_part(rank, first, stop), _part(score, first, stop)]
-            book = pa.table([rows["sentence"], *columns, rows["source"]], names=SCHEMA.names).cast(SCHEMA)
-            book = book.filter(pa.array(~leaks.find(rows["sentence"])))
+        for found in zip(*taken, strict=True):
+            stop = first + found[0].num_rows
+            sentences = [part["sentence"] for part in found]
+            columns = [*sentences, _part(rank, first, stop), _part(score, first, stop), found[0]["source"]]
+            leaking = np.any([leaks.find(part) for part in sentences], axis=0)
+            book = pa.table(columns, names=schema.names).cast(schema).filter(pa.array(~leaking))
             if writing:
                 writing.result()
             writing = beside.submit(writer.write_table, book)
-            sentences += book.num_rows
-            size += (pc.sum(pc.binary_length(book["sentence"])).as_py() or 0) + book.num_rows
+            rows += book.num_rows
+            size += sum((pc.sum(pc.binary_length(book[name])).as_py() or 0) + book.num_rows for name in texts)
             first = stop
         if writing:
             writing.result()
-    if not sentences:
+    if not rows:
         target.unlink()
         raise UserError(f"{target.name}: no sentence of {corpus} is left for this textbook")
-    return {"sentences": sentences, "bytes": size, "leaks": len(ids) - sentences}
+    return {"sentences": rows * len(texts), "bytes": size, "leaks": len(ids) - rows}
 
 
 def _part(values: NDArray[Any] | None, start: int, stop: int) -> pa.Array:

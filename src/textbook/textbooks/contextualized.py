@@ -24,7 +24,8 @@ class Merged:
     """What all anchors together retrieved, `k` sentences each.
 
     Shapes: `rank` and `score` [sentences of the corpus]; `rank` is the best over the anchors (1 is the first), `UNSEEN`
-    where no anchor retrieved the sentence; `score` is the highest at that rank.
+    where no anchor retrieved the sentence; `score` is the highest at that rank. `anchor` is the first anchor that
+    retrieved the sentence at that rank with that score, or None if it was not asked for.
     """
 
     k: int
@@ -33,6 +34,7 @@ class Merged:
     hits: int
     without_keywords: int
     without_hits: int
+    anchor: NDArray[np.int32] | None = None
 
     @property
     def distinct(self) -> int:
@@ -41,23 +43,47 @@ class Merged:
 
     def order(self, k: int | None = None) -> NDArray[np.int64]:
         """Ids of the sentences of rank k or better, by rank, score and id: a prefix is the more relevant part."""
-        ids = np.flatnonzero(self.rank <= (k or self.k))
+        return self._by_relevance(np.flatnonzero(self.rank <= (k or self.k)))
+
+    def pairs(self, k: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids of the same sentences in pairs that share their anchor, by the rank, score and id of the first of each.
+
+        A sentence is in one pair at most; the odd one of an anchor is in none.
+        """
+        assert self.anchor is not None, "anchors were not asked for"
+        ids = self.order(k)
+        ids = ids[np.argsort(self.anchor[ids], kind="stable")]  # the sentences of an anchor together, the best first
+        anchors = self.anchor[ids]
+        place = np.arange(len(ids)) - np.searchsorted(anchors, anchors)
+        firsts = np.flatnonzero((place[:-1] % 2 == 0) & (anchors[:-1] == anchors[1:]))
+        partner = dict(zip(ids[firsts].tolist(), ids[firsts + 1].tolist(), strict=True))
+        ones = self._by_relevance(ids[firsts])
+        return ones, np.array([partner[one] for one in ones.tolist()], np.int64)
+
+    def _by_relevance(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         return ids[np.lexsort((ids, -self.score[ids], self.rank[ids]))]
 
 
-def retrieve(index: Index, anchors: Sequence[str], *, k: int, phrases: int) -> Merged:
-    """Search the top k sentences of every anchor and merge them."""
+def retrieve(index: Index, anchors: Sequence[str], *, k: int, phrases: int, keep_anchors: bool = False) -> Merged:
+    """Search the top k sentences of every anchor and merge them.
+
+    Args:
+        keep_anchors: remember which anchor brought each sentence, for `Merged.pairs`.
+    """
     best = np.full(index.sentences, (UNSEEN << 32) | UNSEEN, np.int64)
+    anchor = np.full(index.sentences, -1, np.int32) if keep_anchors else None
+    searched = 0
     hits = without_keywords = without_hits = 0
     with tqdm(total=len(anchors), desc="retrieve", unit="anchor") as progress:
         for found, fell_back in _search(index, anchors, k, phrases):
-            _merge(best, found)
+            _merge(best, found, anchor, searched)
+            searched += len(found.counts)
             hits += int(found.counts.sum())
             without_hits += int((found.counts == 0).sum())
             without_keywords += fell_back
             progress.update(len(found.counts))
     rank, score = (best >> 32).astype(np.int32), (UNSEEN - (best & UNSEEN)).astype(np.int32).view(np.float32)
-    return Merged(k, rank, score, hits, without_keywords, without_hits)
+    return Merged(k, rank, score, hits, without_keywords, without_hits, anchor)
 
 
 def _search(index: Index, anchors: Sequence[str], k: int, phrases: int) -> Iterator[tuple[Hits, int]]:
@@ -77,13 +103,22 @@ def _search(index: Index, anchors: Sequence[str], k: int, phrases: int) -> Itera
             yield waiting[0].result(), waiting[1]
 
 
-def _merge(best: NDArray[np.int64], found: Hits) -> None:
-    """Note the hits: a better rank wins, at the same rank the higher score.
+def _merge(best: NDArray[np.int64], found: Hits, anchor: NDArray[np.int32] | None, first: int) -> None:
+    """Note the hits: a better rank wins, at the same rank the higher score, then the earlier anchor.
 
-    `best` has both in one number for each sentence, the rank above 32 bits that are fewer for a higher score. As scores
-    are positive, their bits rank as they do.
+    `best` has rank and score in one number for each sentence, the rank above 32 bits that are fewer for a higher score.
+    As scores are positive, their bits rank as they do.
+
+    Args:
+        anchor: which anchor brought each sentence, if that is wanted.
+        first: the number of the batch's first anchor.
     """
     places = np.arange(found.ids.shape[1])
     keys = (places + 1 << 32) | (UNSEEN - found.scores.view(np.int32).astype(np.int64))
     has = places < found.counts[:, None]
-    np.minimum.at(best, found.ids[has], keys[has])
+    ids, keys = found.ids[has], keys[has]
+    better = None if anchor is None else np.flatnonzero(keys < best[ids])
+    np.minimum.at(best, ids, keys)
+    if anchor is not None and better is not None:
+        won = better[keys[better] == best[ids[better]]][::-1]  # where two are equal, the earlier is written last
+        anchor[ids[won]] = first + np.nonzero(has)[0][won]
