@@ -21,7 +21,7 @@ STUDENT = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=1
 TEACHER_EPOCHS = 10
 H100 = 800e12  # FLOP/s in bf16 that its matrix products reach
 SHARES = (0.1, 0.25, 0.5)  # of that, which a loop may reach
-RANK_BYTES = 8  # for each sentence of the corpus, while a textbook is merged
+RANK_BYTES = 8  # for each sentence of the corpus, while a textbook is merged; one of pairs takes 4 more
 
 Line = tuple[str, ...]
 
