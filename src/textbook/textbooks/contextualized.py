@@ -43,7 +43,8 @@ class Merged:
 
     def order(self, k: int | None = None) -> NDArray[np.int64]:
         """Ids of the sentences of rank k or better, by rank, score and id: a prefix is the more relevant part."""
-        return self._by_relevance(np.flatnonzero(self.rank <= (k or self.k)))
+        ids = np.flatnonzero(self.rank <= (k or self.k))
+        return ids[self._by_relevance(ids)]
 
     def pairs(self, k: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ids of the same sentences in pairs that share their anchor, by the rank, score and id of the first of each.
@@ -56,12 +57,12 @@ class Merged:
         anchors = self.anchor[ids]
         place = np.arange(len(ids)) - np.searchsorted(anchors, anchors)
         firsts = np.flatnonzero((place[:-1] % 2 == 0) & (anchors[:-1] == anchors[1:]))
-        partner = dict(zip(ids[firsts].tolist(), ids[firsts + 1].tolist(), strict=True))
-        ones = self._by_relevance(ids[firsts])
-        return ones, np.array([partner[one] for one in ones.tolist()], np.int64)
+        firsts = firsts[self._by_relevance(ids[firsts])]
+        return ids[firsts], ids[firsts + 1]
 
-    def _by_relevance(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        return ids[np.lexsort((ids, -self.score[ids], self.rank[ids]))]
+    def _by_relevance(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
+        """In which order to take ids: by rank, score and id."""
+        return np.lexsort((ids, -self.score[ids], self.rank[ids]))
 
 
 def retrieve(index: Index, anchors: Sequence[str], *, k: int, phrases: int, keep_anchors: bool = False) -> Merged:
