@@ -149,6 +149,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
             "retries": 3,
             "asha": None,
             "set": {"distill.steps": 30},
+            "tasks": {},
         },
     )
     for command in (["init", "-q"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "toy"]):
