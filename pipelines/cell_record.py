@@ -25,7 +25,7 @@ def finished_record(params: Params, cell: Cell, folder: Path) -> Record:
     figures = read_json(folder / "result.json")
     metrics = {
         **{f"student/{name}": value for name, value in figures["scores"].items()},
-        **{name: figures[name] for name in RELATION_LOSSES},
+        **{name: figures[name] for name in RELATION_LOSSES if name in figures},  # cells of old have one only
         **costs(
             figures["seconds"],
             training_tokens(read_history(history)),
