@@ -9,8 +9,8 @@ claims; writes `docs/comparison.svg`.
 import sys
 from pathlib import Path
 
-from textbook.files import read_csv, write_aside
-from textbook.reporting.cells import Row, distinct
+from textbook.files import read_rows, write_aside
+from textbook.reporting.cells import distinct
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import Grid, grids
 from textbook.reporting.nearness import nearness
@@ -21,8 +21,7 @@ FIGURE = Path("docs/comparison.svg")
 
 def main(table: Path) -> None:
     """Print the table and the claims, and write the figure."""
-    header, *lines = read_csv(table)
-    rows: list[Row] = [dict(zip(header, line, strict=True)) for line in lines]
+    rows = read_rows(table)
     found = grids(rows)
     print("| init | teacher | textbook |" + "".join(f" {grid.task}, {grid.metric} |" for grid in found))
     print("|---|---|---|" + "---:|" * len(found))
@@ -41,12 +40,10 @@ def main(table: Path) -> None:
 
 
 def _cell(grid: Grid, init: str, teacher: str, book: str) -> str:
-    for line_init, line_teacher, scores in grid.lines:
-        if (line_init, line_teacher) == (init, teacher) and book in grid.textbooks:
-            score = scores[list(grid.textbooks).index(book)]
-            if score:
-                return f"{score.text} ({score.loss})" + (f" *{score.paper}*" if score.paper else "")
-    return ""
+    """A cell of one task's grid, empty where it has none."""
+    lines = {(line[0], line[1]): dict(zip(grid.textbooks, line[2], strict=True)) for line in grid.lines}
+    score = lines.get((init, teacher), {}).get(book)
+    return f"{score.text} ({score.loss})" + (f" *{score.paper}*" if score.paper else "") if score else ""
 
 
 if __name__ == "__main__":

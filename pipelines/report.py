@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.stage import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS, run
 from textbook.errors import UserError
-from textbook.files import read_csv, read_json, write_csv
+from textbook.files import read_csv, read_json, read_rows, write_csv
 from textbook.params import Params
 from textbook.reporting.cells import TABLE2, whole
 from textbook.reporting.curves import curve
@@ -40,10 +40,7 @@ def report(params: Params) -> None:
         raise UserError("report: there is nothing to report yet; run `dvc repro` or `make sweep` first")
     if rows:
         write_csv(REPORTS / "table2.csv", [{name: row.get(name) for name in TABLE2} for row in rows])
-    rows = [
-        {**row, "run_url": run_url(row["experiment_id"], row["run_id"])} if row.get("experiment_id") else row
-        for row in rows
-    ]
+    rows = [{**row, "run_url": _run_url(row)} for row in rows]
     figure2 = snapshot_curves(_read("figure2.csv"))
     path = REPORTS / "report.html"
     write_page(sections, grids(rows), nearness(rows), findings(rows), figure2, _analysis(), _scale(params), path)
@@ -81,10 +78,7 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
 
 def _read(name: str) -> list[dict[str, str]]:
     """The rows of a table of the last sweep, if it made one."""
-    if not (REPORTS / name).is_file():
-        return []
-    header, *rows = read_csv(REPORTS / name)
-    return [dict(zip(header, row, strict=True)) for row in rows]
+    return read_rows(REPORTS / name) if (REPORTS / name).is_file() else []
 
 
 def _run_url(row: Mapping[str, str]) -> str:

@@ -88,6 +88,12 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file by the names in its header."""
+    header, *rows = read_csv(path)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
 def read_csv(path: Path) -> list[list[str]]:
     """The lines of a CSV file, its header first."""
     with path.open(encoding="utf-8", newline="") as file:

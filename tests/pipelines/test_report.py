@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.report import report
 from textbook.errors import UserError
-from textbook.files import read_csv, write_csv
+from textbook.files import read_rows, write_csv
 from textbook.params import Params
 from textbook.params_file import load_params
 
@@ -50,8 +50,7 @@ def test_a_sweep_alone_makes_a_report_with_links_to_its_runs(params: Params) -> 
     report(params)
     html = Path("reports/report.html").read_text(encoding="utf-8")
     assert '<a href="http://127.0.0.1:5000/#/experiments/3/runs/abc">abc</a>' in html
-    header, *rows = read_csv(Path("reports/table2.csv"))
-    assert [dict(zip(header, row, strict=True))["state"] for row in rows] == ["done", "failed"]
+    assert [row["state"] for row in read_rows(Path("reports/table2.csv"))] == ["done", "failed"]
 
 
 def test_the_links_lead_to_the_server_that_is_named(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from textbook.reporting.cells import Place, Row, at, distinct, done, mean_of, number
+from textbook.reporting.cells import LOSS, Place, Row, at, distinct, done, mean_of, number
 from textbook.reporting.paper import beside_paper
 
 FOR, AGAINST, OPEN = "for", "against", "within the error"
-LOSS, PAPER = "validation_relation_loss", "paper_score"
+PAPER = "paper_score"
 HEAD = (
     "task",
     "the one",
@@ -108,8 +108,8 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
 
     A difference has the error of both scores: of the validation rows, and of the seeds of adaptation. As both are
     measured on the same rows, the true one is rather smaller. What is less than twice its error decides nothing; and
-    a textbook can gain no more than the room that the other student leaves below its teacher. The relation losses are
-    on the task's validation texts, which no textbook has a part of.
+    a textbook can gain little more than the room that the other student leaves below its teacher. The relation losses
+    are on the task's validation texts, which no textbook has a part of.
 
     Args:
         rows: those of the sweep's table.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from textbook.reporting.cells import Row, at, distinct, done, mean_of, number
+from textbook.reporting.cells import LOSS, Row, at, distinct, done, mean_of, number
 from textbook.reporting.paper import beside_paper
 
 
@@ -70,6 +70,6 @@ def _score(cells: Sequence[Row], best: bool) -> Score:
     paper, scored = cells[0]["paper_score"], done(cells)
     if not scored:
         return Score(cells[0]["state"], "", paper, best=False)
-    losses = [loss for row in scored if (loss := number(row, "validation_relation_loss")) is not None]
+    losses = [loss for row in scored if (loss := number(row, LOSS)) is not None]
     text = f"{mean_of(scored, 'mean'):.1f} ± {mean_of(scored, 'std'):.1f}"
     return Score(text, f"{mean(losses):.3f}" if losses else "", paper, best)

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from textbook.reporting.cells import Row, at, distinct, done, mean_of
+from textbook.reporting.cells import LOSS, Row, at, distinct, done, mean_of
 from textbook.reporting.curves import strips
-from textbook.reporting.findings import LOSS
 
 BASELINE = "general"
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from textbook.reporting.cells import Row, distinct, mean_of
+from textbook.reporting.cells import LOSS, Row, distinct, mean_of
 from textbook.reporting.curves import curve
 
-FIGURES = {"score": "on validation data", "validation_relation_loss": "on the task's validation texts"}
+FIGURES = {"score": "on validation data", LOSS: "on the task's validation texts"}
 
 
 def snapshot_curves(rows: Sequence[Row]) -> dict[str, str]:

@@ -118,8 +118,10 @@ def _merge(best: NDArray[np.int64], found: Hits, anchor: NDArray[np.int32] | Non
     keys = (places + 1 << 32) | (UNSEEN - found.scores.view(np.int32).astype(np.int64))
     has = places < found.counts[:, None]
     ids, keys = found.ids[has], keys[has]
-    better = None if anchor is None else np.flatnonzero(keys < best[ids])
+    if anchor is None:
+        np.minimum.at(best, ids, keys)
+        return
+    better = np.flatnonzero(keys < best[ids])
     np.minimum.at(best, ids, keys)
-    if anchor is not None and better is not None:
-        won = better[keys[better] == best[ids[better]]][::-1]  # where two are equal, the earlier is written last
-        anchor[ids[won]] = first + np.nonzero(has)[0][won]
+    won = better[keys[better] == best[ids[better]]][::-1]  # where two are equal, the earlier is written last
+    anchor[ids[won]] = first + np.nonzero(has)[0][won]
