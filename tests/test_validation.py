@@ -34,7 +34,7 @@ GOOD: dict[str, dict[str, pa.Array]] = {  # suite: a table that meets it
 CONTEXT: dict[str, dict[str, Any]] = {
     "corpus": {"sources": ["book", "web"]},
     "task": {"text": ["sentence"], "labels": ["bad", "good"], "scale": None},
-    "textbook": {"evaluation": ["Dull!", "it's <b>bad</b> 😀 \u2028"], "ranked": True, "k": 2},
+    "textbook": {"text": ["sentence"], "evaluation": ["Dull!", "it's <b>bad</b> 😀 \u2028"], "ranked": True, "k": 2},
 }
 
 
@@ -97,7 +97,7 @@ def test_pairs_and_a_sample_without_ranks_pass_their_doors(door: Door) -> None:
 
     book = pa.table([pa.array(SENTENCES), pa.nulls(3), pa.nulls(3), pa.array(["web"] * 3)], names=BOOK.names)
     pq.write_table(book.cast(BOOK), door.folder / "b.parquet")
-    context = {"evaluation": [], "ranked": False}
+    context = {"text": ["sentence"], "evaluation": [], "ranked": False}
     door.check([door.folder / "b.parquet"], EXPECTATIONS / "textbook.yaml", context)
 
 
@@ -184,6 +184,15 @@ def test_an_unsound_augmented_textbook_is_refused_with_its_rows(
     message = door.refuse(columns, EXPECTATIONS / "augmented.yaml", context)
     assert f"fails {expectation} (" in message
     assert shown in message
+
+
+def test_a_textbook_of_pairs_may_have_neither_of_its_texts_from_the_evaluation(door: Door) -> None:
+    columns = {name: GOOD["textbook"][name] for name in ("rank", "score", "source")}
+    pairs = {"sentence": pa.array(["a", "b", "c"]), "sentence2": pa.array(["d", "e", "f"]), **columns}
+    context = {**CONTEXT["textbook"], "text": ["sentence", "sentence2"]}
+    door.check([write_shard(door.folder / "a.parquet", pairs)], EXPECTATIONS / "textbook.yaml", context)
+    message = door.refuse({**pairs, "sentence2": ["d", "Dull!", "f"]}, EXPECTATIONS / "textbook.yaml", context)
+    assert "row 1: {'sentence2': 'Dull!'}" in message
 
 
 def test_an_empty_textbook_fails_its_door(door: Door) -> None:
