@@ -37,12 +37,14 @@ CONTEXTUALIZED: Place = ("random", "task", "contextualized")
 BOTH: Place = ("random", "task", "contextualized+augmented")
 GENERAL_BY_GENERAL: Place = ("random", "general", "general")
 CONTEXTUALIZED_BY_GENERAL: Place = ("random", "general", "contextualized")
+GENERAL_FROM_GENERAL: Place = ("general", "task", "general")
 CONTEXTUALIZED_FROM_GENERAL: Place = ("general", "task", "contextualized")
 TINYBERT: Place = ("general", "task", "augmented")
 
 CLAIMS = (
     Claim("The contextualized textbook teaches better than the general one.", CONTEXTUALIZED, GENERAL),
-    Claim("It does so too where the teacher has not been fine-tuned.", CONTEXTUALIZED_BY_GENERAL, GENERAL_BY_GENERAL),
+    Claim("It does so too where the teacher has not been fine-tuned,", CONTEXTUALIZED_BY_GENERAL, GENERAL_BY_GENERAL),
+    Claim("and from a general init.", CONTEXTUALIZED_FROM_GENERAL, GENERAL_FROM_GENERAL),
     Claim("The contextualized textbook teaches better than the augmented one (TaskDA).", CONTEXTUALIZED, AUGMENTED),
     Claim(
         "With a contextualized textbook a random init does as well as a general one: general distillation is "
