@@ -42,7 +42,7 @@ def test_a_line_has_both_scores_the_error_of_their_difference_both_losses_and_th
 def test_losses_against_different_teachers_are_not_compared():
     found = findings([row("random task general", "80.0"), row("random general general", "79.0")])
     assert [finding.lines[0][5] for finding in found] == [""]
-    assert found[0].verdict == "Of 1 task: for in 0, against in 0, within the error in 1."
+    assert found[0].verdict == "Of 1 task: for in 0, against in 0, undecided in 1."
 
 
 def test_the_verdict_counts_the_tasks():
@@ -53,7 +53,7 @@ def test_the_verdict_counts_the_tasks():
     ]
     (found,) = findings(rows)
     assert found.verdict == (
-        "Of 3 tasks: for in 1, against in 1, within the error in 1; the relation loss is lower in 2 of 3."
+        "Of 3 tasks: for in 1, against in 1, undecided in 1; the relation loss is lower in 2 of 3."
     )
 
 

@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
-from textbook.reporting.cells import LOSS, Place, Row, at, distinct, done, mean_of, number
+from textbook.reporting.cells import DECISIVE, LOSS, Place, Row, at, difference, distinct, done, mean_of, number
 from textbook.reporting.paper import beside_paper
 
-FOR, AGAINST, OPEN = "for", "against", "within the error"
+FOR, AGAINST, OPEN = "for", "against", "undecided"
 PAPER = "paper_score"
 HEAD = (
     "task",
     "the one",
     "the other",
     "difference",
-    "room below the teacher",
+    "room",
     "relation loss",
-    "the paper's difference",
-    "is",
+    "paper's",
+    "verdict",
 )
 
 
@@ -85,16 +84,9 @@ class _Comparison:
     other: Sequence[Row]
 
     @property
-    def difference(self) -> float:
-        return mean_of(self.one, "mean") - mean_of(self.other, "mean")
-
-    @property
-    def error(self) -> float:
-        return sqrt(_variance(self.one) + _variance(self.other))
-
-    @property
     def is_(self) -> str:
-        return FOR if self.difference > 2 * self.error else AGAINST if self.difference < -2 * self.error else OPEN
+        ahead, error = difference(self.one, self.other)
+        return FOR if ahead > DECISIVE * error else AGAINST if ahead < -DECISIVE * error else OPEN
 
     @property
     def losses(self) -> tuple[float, float] | None:
@@ -108,10 +100,9 @@ class _Comparison:
 def findings(rows: Sequence[Row]) -> list[Finding]:
     """What a sweep says of each claim that it has cells for.
 
-    A difference has the error of both scores: of the validation rows, and of the seeds of adaptation. As both are
-    measured on the same rows, the true one is rather smaller. What is less than twice its error decides nothing; and
-    a textbook can gain little more than the room that the other student leaves below its teacher. The relation losses
-    are on the task's validation texts, which no textbook has a part of.
+    A difference of less than twice its error decides nothing; and a textbook can gain little more than the room that
+    the other student leaves below its teacher. The relation losses are on the task's validation texts, which no
+    textbook has a part of.
 
     Args:
         rows: those of the sweep's table.
@@ -139,18 +130,14 @@ def _verdict(pairs: Sequence[_Comparison]) -> str:
 def _line(pair: _Comparison) -> tuple[str, ...]:
     one, other = pair.one[0], pair.other[0]
     teacher = number(other, "teacher_score")
+    ahead, error = difference(pair.one, pair.other)
     return (
         f"{one['task']}, {one['metric']}",
         f"{mean_of(pair.one, 'mean'):.1f}",
         f"{mean_of(pair.other, 'mean'):.1f}",
-        f"{pair.difference:+.1f} ± {pair.error:.1f}",
+        f"{ahead:+.1f} ± {error:.1f}",
         "" if teacher is None else f"{teacher - mean_of(pair.other, 'mean'):.1f}",
         " against ".join(f"{loss:.3f}" for loss in pair.losses or ()),
         f"{float(one[PAPER]) - float(other[PAPER]):+.1f}" if one[PAPER] and other[PAPER] else "",
         pair.is_,
     )
-
-
-def _variance(cells: Sequence[Row]) -> float:
-    """Of a score: what comes of the rows, which all seeds share, and what of the seeds."""
-    return mean_of(cells, "standard_error") ** 2 + mean_of(cells, "std") ** 2 / sum(int(row["seeds"]) for row in cells)
