@@ -1,27 +1,32 @@
-"""README's table and figure of the paper's comparison, out of a sweep's table.
+"""Tables and figures of the paper's comparison for README and docs, out of what sweeps left.
 
-    python -m benchmarks.comparison [benchmarks/results/reduced-cpu.csv]
+    python -m benchmarks.comparison
 
-Prints the grid, with the relation losses on validation texts in brackets, and what becomes of each of the paper's
-claims; writes `docs/comparison.svg`.
+Prints the grid, with the relation losses on validation texts in brackets, what becomes of each of the paper's claims,
+and the same figures by step of the longer runs; writes `docs/comparison.svg` and `docs/steps-<task>.svg`.
 """
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from textbook.files import read_rows, write_aside
-from textbook.reporting.cells import distinct
+from textbook.reporting.cells import LOSS, Row, distinct
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import Grid, grids
 from textbook.reporting.nearness import nearness
+from textbook.reporting.snapshots import snapshot_curves
 
-TABLE = Path("benchmarks/results/reduced-cpu.csv")
-FIGURE = Path("docs/comparison.svg")
+RESULTS = Path("benchmarks/results")
+DOCS = Path("docs")
 
 
-def main(table: Path) -> None:
-    """Print the table and the claims, and write the figure."""
-    rows = read_rows(table)
+def main() -> None:
+    """Print the tables and the claims, and write the figures."""
+    _print_grid(read_rows(RESULTS / "reduced-cpu.csv"))
+    _print_steps(read_rows(RESULTS / "reduced-cpu-steps.csv"))
+
+
+def _print_grid(rows: Sequence[Row]) -> None:
     found = grids(rows)
     print("| init | teacher | textbook |" + "".join(f" {grid.task}, {grid.metric} |" for grid in found))
     print("|---|---|---|" + "---:|" * len(found))
@@ -35,8 +40,29 @@ def main(table: Path) -> None:
         print(f"\n{finding.claim}\n  {finding.verdict}")
         for line in finding.lines:
             print("  " + " | ".join(line))
-    with write_aside(FIGURE) as aside:
-        aside.write_text(nearness(rows), encoding="utf-8")
+    _draw("comparison", nearness(rows))
+
+
+def _print_steps(rows: Sequence[Row]) -> None:
+    """What each textbook has come to by each step, score and loss; and its losses as a figure for each task."""
+    for task in distinct(rows, "task"):
+        mine = [row for row in rows if row["task"] == task]
+        steps = distinct(mine, "step")
+        print(f"\n| {task}, {mine[0]['metric']} |" + "".join(f" {step} steps |" for step in steps))
+        print("|---|" + "---:|" * len(steps))
+        for book, part in dict.fromkeys((row["textbook"], row["top_percent"]) for row in mine):
+            line = {row["step"]: row for row in mine if (row["textbook"], row["top_percent"]) == (book, part)}
+            cells = [
+                f" {line[step]['score']} ({float(line[step][LOSS]):.3f}) |" if step in line else " |" for step in steps
+            ]
+            print(f"| {book}, top {float(part):g} % |" + "".join(cells))
+        _, losses = snapshot_curves(mine).values()
+        _draw(f"steps-{task}", losses)
+
+
+def _draw(name: str, svg: str) -> None:
+    with write_aside(DOCS / f"{name}.svg") as aside:
+        aside.write_text(svg, encoding="utf-8")
 
 
 def _cell(grid: Grid, init: str, teacher: str, book: str) -> str:
@@ -47,4 +73,4 @@ def _cell(grid: Grid, init: str, teacher: str, book: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else TABLE)
+    main()
