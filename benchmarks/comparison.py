@@ -53,7 +53,8 @@ def _print_steps(rows: Sequence[Row]) -> None:
         for book, part in dict.fromkeys((row["textbook"], row["top_percent"]) for row in mine):
             line = {row["step"]: row for row in mine if (row["textbook"], row["top_percent"]) == (book, part)}
             cells = [
-                f" {line[step]['score']} ({float(line[step][LOSS]):.3f}) |" if step in line else " |" for step in steps
+                f" {float(line[step]['score']):.1f} ({float(line[step][LOSS]):.3f}) |" if step in line else " |"
+                for step in steps
             ]
             print(f"| {book}, top {float(part):g} % |" + "".join(cells))
         _, losses = snapshot_curves(mine).values()
