@@ -1,4 +1,4 @@
-"""Work in a process of its own, whose memory is watched."""
+"""Run a function in a child process and measure its peak memory."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -14,22 +14,22 @@ INTERVAL = 0.05  # seconds
 
 
 def in_child(work: Callable[..., T], *arguments: Any) -> tuple[T, float]:
-    """The result of `work`, a function of a module, in a fresh process; and the most memory that it had, in GB.
+    """Run `work`, a module-level function, in a new process. Returns its result and its peak memory in GB.
 
-    That is resident memory, the pages of mapped files included, summed over the process and all that it started (the
-    workers of Ray, say), 20 times a second.
+    Memory is resident memory, including the pages of memory-mapped files, summed over the process and all its
+    descendants (for example Ray workers). It is sampled 20 times per second.
     """
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_send, args=(theirs, partial(work, *arguments)))
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_send, args=(sender, partial(work, *arguments)))
     child.start()
-    theirs.close()
+    sender.close()
     peak, process = 0, psutil.Process(child.pid)
-    while not ours.poll(INTERVAL):
+    while not receiver.poll(INTERVAL):
         with suppress(psutil.NoSuchProcess):
             peak = max(peak, _resident(process) + sum(map(_resident, process.children(recursive=True))))
     try:
-        result = ours.recv()
+        result = receiver.recv()
     except EOFError:
         raise RuntimeError(f"{work.__name__}: the process died; see above") from None
     child.join()

@@ -1,15 +1,15 @@
-"""Tables and figures of the paper's comparison for README and docs, out of what sweeps left.
+"""Tables and figures of the paper's comparison for README and docs, from the results of sweeps.
 
     python -m benchmarks.comparison
 
-Prints the grid, with the relation losses on validation texts in brackets, what becomes of each of the paper's claims,
-and the same figures by step of the longer runs; writes `docs/comparison.svg` and `docs/steps-<task>.svg`.
+Prints the grid with the relation losses on validation texts in parentheses, the verdict on each of the paper's claims,
+and the scores and losses of the longer runs by step. Writes `docs/comparison.svg` and `docs/steps-<task>.svg`.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from textbook.files import read_rows, write_aside
+from textbook.files import atomic_write, read_rows
 from textbook.reporting.cells import LOSS, Row, distinct
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import Grid, grids
@@ -21,53 +21,57 @@ DOCS = Path("docs")
 
 
 def main() -> None:
-    """Print the tables and the claims, and write the figures."""
+    """Print the tables and the verdicts, and write the figures."""
     _print_grid(read_rows(RESULTS / "reduced-cpu.csv"))
     _print_steps(read_rows(RESULTS / "reduced-cpu-steps.csv"))
 
 
 def _print_grid(rows: Sequence[Row]) -> None:
-    found = grids(rows)
-    print("| init | teacher | textbook |" + "".join(f" {grid.task}, {grid.metric} |" for grid in found))
-    print("|---|---|---|" + "---:|" * len(found))
-    print("| the teacher | | |" + "".join(f" {grid.teacher} |" for grid in found))
+    tables = grids(rows)
+    print("| init | teacher | textbook |" + "".join(f" {grid.task}, {grid.metric} |" for grid in tables))
+    print("|---|---|---|" + "---:|" * len(tables))
+    print("| the teacher | | |" + "".join(f" {grid.teacher} |" for grid in tables))
     for init, teacher in dict.fromkeys((row["init"], row["teacher"]) for row in rows):
         for book in distinct(rows, "textbook"):
-            cells = [_cell(grid, init, teacher, book) for grid in found]
+            cells = [_cell(grid, init, teacher, book) for grid in tables]
             if any(cells):
                 print(f"| {init} | {teacher} | {book} |" + "".join(f" {cell} |" for cell in cells))
     for finding in findings(rows):
         print(f"\n{finding.claim}\n  {finding.verdict}")
         for line in finding.lines:
             print("  " + " | ".join(line))
-    _draw("comparison", nearness(rows))
+    _write_figure("comparison", nearness(rows))
 
 
 def _print_steps(rows: Sequence[Row]) -> None:
-    """What each textbook has come to by each step, score and loss; and its losses as a figure for each task."""
+    """Print the score and loss of each textbook by step, and draw the losses of each task."""
     for task in distinct(rows, "task"):
-        mine = [row for row in rows if row["task"] == task]
-        steps = distinct(mine, "step")
-        print(f"\n| {task}, {mine[0]['metric']} |" + "".join(f" {step} steps |" for step in steps))
+        task_rows = [row for row in rows if row["task"] == task]
+        steps = distinct(task_rows, "step")
+        print(f"\n| {task}, {task_rows[0]['metric']} |" + "".join(f" {step} steps |" for step in steps))
         print("|---|" + "---:|" * len(steps))
-        for book, part in dict.fromkeys((row["textbook"], row["top_percent"]) for row in mine):
-            line = {row["step"]: row for row in mine if (row["textbook"], row["top_percent"]) == (book, part)}
+        for book, percent in dict.fromkeys((row["textbook"], row["top_percent"]) for row in task_rows):
+            by_step = {
+                row["step"]: row for row in task_rows if (row["textbook"], row["top_percent"]) == (book, percent)
+            }
             cells = [
-                f" {float(line[step]['score']):.1f} ({float(line[step][LOSS]):.3f}) |" if step in line else " |"
+                f" {float(by_step[step]['score']):.1f} ({float(by_step[step][LOSS]):.3f}) |"
+                if step in by_step
+                else " |"
                 for step in steps
             ]
-            print(f"| {book}, top {float(part):g} % |" + "".join(cells))
-        _, losses = snapshot_curves(mine).values()
-        _draw(f"steps-{task}", losses)
+            print(f"| {book}, top {float(percent):g} % |" + "".join(cells))
+        _, losses = snapshot_curves(task_rows).values()
+        _write_figure(f"steps-{task}", losses)
 
 
-def _draw(name: str, svg: str) -> None:
-    with write_aside(DOCS / f"{name}.svg") as aside:
-        aside.write_text(svg, encoding="utf-8")
+def _write_figure(name: str, svg: str) -> None:
+    with atomic_write(DOCS / f"{name}.svg") as temporary:
+        temporary.write_text(svg, encoding="utf-8")
 
 
 def _cell(grid: Grid, init: str, teacher: str, book: str) -> str:
-    """A cell of one task's grid, empty where it has none."""
+    """A cell of one task's grid in Markdown; empty if the grid has no such cell."""
     lines = {(line[0], line[1]): dict(zip(grid.textbooks, line[2], strict=True)) for line in grid.lines}
     score = lines.get((init, teacher), {}).get(book)
     return f"{score.text} ({score.loss})" + (f" *{score.paper}*" if score.paper else "") if score else ""

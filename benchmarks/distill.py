@@ -1,16 +1,16 @@
-"""How fast distillation runs: the plain loop, each improvement on top of it, and the library's own loop, in one run.
+"""The speed of distillation: a plain loop, each optimisation added to it, and the library's own loop, in one run.
 
     python -m benchmarks.distill [BOOK] [--teacher FOLDER] [--steps 20] [--profile]
 
-Without a GPU it takes the quickstart's setting: its teacher and textbook, a student of 3 layers of 192, batches of 64.
-On a GPU it takes the paper's: a teacher of RoBERTa-large's shape, a student of 6 layers of 384, 64 relation heads,
-batches of 256. All weights are random, so of the teacher's folder only tokenizer and configuration are read.
+Without a GPU it uses the quickstart's setting: its teacher and textbook, a student of 3 layers of 192, batches of 64.
+With a GPU it uses the paper's: a teacher of RoBERTa-large's shape, a student of 6 layers of 384, 64 relation heads,
+batches of 256. All weights are random, so only the tokenizer and the configuration are read from the teacher's folder.
 
-Prints a table and writes `benchmarks/results/distill-cpu.json` or `distill-gpu.json`; with `--profile` also
-`distill-…-profile.txt`, where the time of the fastest loop goes. Tokens are real ones: padding doesn't count. The share
-of the peak is that of the useful operations: on the CPU of what its matrix products reach, on a GPU of its data sheet.
-It needs PyTorch, transformers and pyarrow, and none of the project's other dependencies: on a machine with no more than
-these it runs with `PYTHONPATH=src`.
+Prints a table and writes `benchmarks/results/distill-cpu.json` or `distill-gpu.json`. With `--profile` it also writes
+`distill-…-profile.txt`, a profile of the fastest loop by kernel or operation. Tokens are counted without padding. The
+share of the peak is useful FLOP/s over peak FLOP/s, which is measured with matrix products on the CPU and taken from
+the data sheet on a GPU. The benchmark needs only PyTorch, transformers and pyarrow: on a machine without the project's
+other dependencies, run it with `PYTHONPATH=src`.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,35 +27,39 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
-from transformers import AutoModel, PreTrainedTokenizerBase, RobertaConfig
+from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase, RobertaConfig
 
-from textbook.files import write_aside, write_json
+from textbook.files import atomic_write, write_json
 from textbook.models.encoder import QkvReader, load_config, load_tokenizer, resolve_layer
 from textbook.models.flops import distillation_flops
-from textbook.models.student import Shape, make_student
-from textbook.training.batches import BatchStream
-from textbook.training.device import Device, best_device, measured_flops, peak_flops
-from textbook.training.distill import LOG_EVERY, Settings, distill
-from textbook.training.feed import Batch, make_batch
-from textbook.training.graphs import MULTIPLE, WARM, CudaRecorder, RecordedSteps, compiled_relation_loss
-from textbook.training.optimizer import make_optimizer, set_rate
-from textbook.training.relations import relation_loss
-from textbook.training.tokens import Tokens, tokenize
+from textbook.models.student import make_student
+from textbook.training.distillation.distill import LOG_EVERY, distill
+from textbook.training.distillation.graphs import MULTIPLE, WARM, CudaRecorder, RecordedSteps, compiled_relation_loss
+from textbook.training.distillation.pair import DistillationPair
+from textbook.training.distillation.relations import relation_loss
+from textbook.training.engine.batches import BatchStream
+from textbook.training.engine.device import Device, best_device, measured_flops, peak_flops
+from textbook.training.engine.feed import Batch, make_batch
+from textbook.training.engine.optimizer import make_optimizer, set_rate
+from textbook.training.engine.tokens import Tokens, tokenize
 
 RESULTS = Path("benchmarks/results")
 LENGTH = 128
 SENTENCES = 100_000
 TOKENIZED = 20_000
+# Shapes with plain attributes: `textbook.params` needs pydantic.
+SMALL: Any = SimpleNamespace(layers=3, hidden=192, heads=12, intermediate=768)
+PAPER: Any = SimpleNamespace(layers=6, hidden=384, heads=12, intermediate=1536)
 LIBRARY, RECORDED = "the library's loop", "the library's loop, with cuda_graphs"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Whom to distil into what, and in which batches."""
+    """The models, batches and tokens of the benchmark."""
 
     teacher: Any
     teacher_layer: int
-    shape: Shape
+    shape: Any
     heads: int
     batch: int
     pad_id: int
@@ -63,21 +68,21 @@ class Setting:
 
 @dataclass(frozen=True)
 class Variant:
-    """A loop: what it does that the plain one doesn't."""
+    """A training loop and its optimisations; the defaults are the plain loop."""
 
     name: str
-    autocast: bool = False  # matrix products in bf16 over fp32 weights
+    autocast: bool = False  # matrix products in bf16 with fp32 weights
     attention: str = "eager"
-    dynamic: bool = False  # pads to the longest of the batch instead of 128
+    dynamic: bool = False  # pad to the longest sentence of the batch instead of 128
     sorted: bool = False  # batches of similar length
-    stops: bool = False  # at the layer that is read
-    teacher_bf16: bool = False  # its weights
-    graphs: bool = False  # a CUDA graph per padded length, optimizer inside
-    compiled: bool = False  # relation loss
+    stops: bool = False  # models stop at the layer that is read
+    teacher_bf16: bool = False  # weights of the teacher in bf16
+    graphs: bool = False  # a CUDA graph per padded length, which includes the optimizer
+    compiled: bool = False  # compiled relation loss
 
 
 def ladder(device: Device) -> list[Variant]:
-    """The plain loop and what is added to it, one after the other."""
+    """The plain loop, and variants that add one optimisation each."""
     on_gpu = device.kind.type == "cuda"
     plain = Variant(
         f"plain: eager attention, padded to 128, all layers, {'bf16 autocast' if on_gpu else 'fp32'}", on_gpu
@@ -102,36 +107,36 @@ def ladder(device: Device) -> list[Variant]:
 
 
 def read_all_layers(encoder: nn.Module, layer: int) -> Callable[..., tuple[Tensor, ...]]:
-    """Reads queries, keys and values of a layer, but lets the encoder run to its end."""
+    """A function that runs all layers of an encoder and returns queries, keys and values of one layer."""
     attention = encoder.encoder.layer[layer - 1].attention.self
-    found: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
     for name in ("query", "key", "value"):
-        getattr(attention, name).register_forward_hook(partial(_keep, found, name))
+        getattr(attention, name).register_forward_hook(partial(_keep, outputs, name))
 
     def read(input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
         encoder(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
-        return found["query"], found["key"], found["value"]
+        return outputs["query"], outputs["key"], outputs["value"]
 
     return read
 
 
-def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
-    found[name] = output
+def _keep(outputs: dict[str, Tensor], name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    outputs[name] = output
 
 
 def batches(setting: Setting, variant: Variant, steps: int) -> Iterator[Batch]:
-    """Batches as the variant makes them."""
+    """The batches of a variant."""
     tokens, size = setting.tokens, setting.batch
     stream = BatchStream(tokens.offsets, size, seed=0)
-    random = np.random.default_rng(0).permutation(len(tokens))
+    shuffled = np.random.default_rng(0).permutation(len(tokens))
     for step in range(steps):
-        rows = stream.rows(step) if variant.sorted else random[step * size : (step + 1) * size]
+        rows = stream.rows(step) if variant.sorted else shuffled[step * size : (step + 1) * size]
         multiple = MULTIPLE if variant.graphs else 1 if variant.dynamic else LENGTH
         yield make_batch(tokens, rows, setting.pad_id, size=size, multiple=multiple)
 
 
 def step_of(setting: Setting, variant: Variant, device: Device) -> Callable[[Batch], tuple[Tensor, Tensor]]:
-    """A step of the variant, with new models."""
+    """A training step of the variant, with new models."""
     teacher, student = models(setting, variant.attention)
     teacher.to(device.kind, torch.bfloat16 if variant.teacher_bf16 else torch.float32).eval()
     student.to(device.kind).train()
@@ -144,9 +149,9 @@ def step_of(setting: Setting, variant: Variant, device: Device) -> Callable[[Bat
     def step(batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.autocast(device.kind.type, torch.bfloat16, enabled=variant.autocast):
             with torch.no_grad():
-                theirs = read_teacher(**batch.inputs)
-            ours = read_student(**batch.inputs)
-        loss = objective(theirs, ours, batch.inputs["attention_mask"], setting.heads, batch.weights)
+                target = read_teacher(**batch.inputs)
+            states = read_student(**batch.inputs)
+        loss = objective(target, states, batch.inputs["attention_mask"], setting.heads, batch.weights)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
@@ -157,13 +162,13 @@ def step_of(setting: Setting, variant: Variant, device: Device) -> Callable[[Bat
 
 
 def run_variant(setting: Setting, variant: Variant, device: Device, steps: int) -> float:
-    """Real tokens per second of a variant; batches are made and copied within the time."""
+    """Tokens per second of a variant, without padding; the time includes making and copying the batches."""
     step = step_of(setting, variant, device)
-    if variant.graphs:  # all shapes are run and recorded before
+    if variant.graphs:  # runs and records all shapes before the measurement
         for _ in range(WARM + 1):
             for batch in batches(setting, variant, steps):
                 step(batch.to(device.kind))
-    for batch in batches(setting, variant, 2):  # the first two steps allocate
+    for batch in batches(setting, variant, 2):  # the first two steps allocate memory
         step(batch.to(device.kind))
     device.synchronize()
     seen, start = 0, time.perf_counter()
@@ -175,12 +180,11 @@ def run_variant(setting: Setting, variant: Variant, device: Device, steps: int) 
 
 
 def run_library(setting: Setting, device: Device, steps: int, graphs: bool = False) -> tuple[float, float]:
-    """Of `textbook.training.distill`: real tokens per second, and the share of the time in which it waited for data."""
+    """Tokens per second of the library's loop, without padding, and the share of the time spent waiting for data."""
     teacher, student = models(setting, "sdpa")
     lines: list[dict[str, float]] = []
-    warm = 300 if graphs else LOG_EVERY  # in which all lengths are recorded
-    settings = Settings(
-        relation_heads=setting.heads,
+    warm = 300 if graphs else LOG_EVERY  # steps in which all lengths are recorded
+    settings: Any = SimpleNamespace(
         steps=warm + -(-steps // LOG_EVERY) * LOG_EVERY,
         batch=setting.batch,
         lr=1e-4,
@@ -188,25 +192,25 @@ def run_library(setting: Setting, device: Device, steps: int, graphs: bool = Fal
         weight_decay=0.01,
         seed=0,
         cuda_graphs=graphs,
+        shard_teacher=False,
+        snapshots=[],
     )
-    distill(
+    pair = DistillationPair(
         teacher,
         student,
-        setting.tokens,
-        settings,
         teacher_layer=setting.teacher_layer,
         student_layer=setting.shape.layers,
+        relation_heads=setting.heads,
         pad_id=setting.pad_id,
-        devices=[device],
-        log=lambda _, figures: lines.append(dict(figures)),
     )
+    distill(pair, setting.tokens, settings, devices=[device], log=lambda _, figures: lines.append(dict(figures)))
     measured = lines[warm // LOG_EVERY :]
     speed = len(measured) / sum(1 / line["tokens_per_second"] for line in measured)
     return speed, max(line["waiting"] for line in measured)
 
 
-def models(setting: Setting, attention: str) -> tuple[nn.Module, nn.Module]:
-    """Teacher and student with random weights: speed doesn't depend on them."""
+def models(setting: Setting, attention: str) -> tuple[PreTrainedModel, PreTrainedModel]:
+    """Teacher and student with random weights, because the speed does not depend on the weights."""
     torch.manual_seed(0)
     teacher = AutoModel.from_config(setting.teacher, attn_implementation=attention)
     student = make_student(setting.shape, setting.teacher, seed=0)
@@ -215,11 +219,11 @@ def models(setting: Setting, attention: str) -> tuple[nn.Module, nn.Module]:
 
 
 def tokenizing(tokenizer: PreTrainedTokenizerBase, sentences: list[str]) -> dict[str, int]:
-    """Sentences per second of the tokenizer as it is called usually, and of `tokenize`."""
+    """Sentences per second of a plain call of the tokenizer, and of `tokenize`."""
     speeds = {}
     for name, work in (
         ("tokenizer(...)", lambda: tokenizer(sentences, truncation=True, max_length=LENGTH)),
-        ("textbook.training.tokens", lambda: tokenize(tokenizer, sentences, None, LENGTH)),
+        ("textbook.training.engine.tokens", lambda: tokenize(tokenizer, sentences, None, LENGTH)),
     ):
         start = time.perf_counter()
         work()
@@ -228,42 +232,39 @@ def tokenizing(tokenizer: PreTrainedTokenizerBase, sentences: list[str]) -> dict
 
 
 def write_profile(setting: Setting, variant: Variant, device: Device, path: Path) -> None:
-    """Where the time of some steps goes, by kernel or operation."""
+    """Profile ten steps by kernel or operation."""
     step = step_of(setting, variant, device)
-    some = [batch.to(device.kind) for batch in batches(setting, variant, 10)]
-    for batch in some * (WARM + 1):
+    profiled_batches = [batch.to(device.kind) for batch in batches(setting, variant, 10)]
+    for batch in profiled_batches * (WARM + 1):
         step(batch)
     device.synchronize()
     on_gpu = device.kind.type == "cuda"
-    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]) as found:
-        for batch in some:
+    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]) as times:
+        for batch in profiled_batches:
             step(batch)
         device.synchronize()
     order = "self_cuda_time_total" if on_gpu else "self_cpu_time_total"
-    table = found.key_averages().table(sort_by=order, row_limit=25, max_name_column_width=70)
-    with write_aside(path) as aside:
-        aside.write_text(f"{variant.name}\n{table}\n")
+    table = times.key_averages().table(sort_by=order, row_limit=25, max_name_column_width=70)
+    with atomic_write(path) as temporary:
+        temporary.write_text(f"{variant.name}\n{table}\n")
     print(table)
 
 
 def make_setting(teacher: Path, tokens: Tokens, device: Device) -> Setting:
-    """The paper's setting on a GPU, the quickstart's elsewhere; the texts are those of the textbook in both."""
+    """The paper's setting with a GPU, otherwise the quickstart's. Both use the texts of the textbook."""
     config = load_config(teacher)
-    small = Shape(layers=3, hidden=192, heads=12, intermediate=768)
-    found = Setting(config, config.num_hidden_layers, small, 24, 64, config.pad_token_id, tokens)
     if device.kind.type == "cuda":
         large = RobertaConfig(vocab_size=50265, max_position_embeddings=514, pad_token_id=1, type_vocab_size=1)
         large.update(
             {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
         )
         layer = resolve_layer("auto", 24, "roberta")
-        paper = Shape(layers=6, hidden=384, heads=12, intermediate=1536)
-        found = Setting(large, layer, paper, 64, 256, 1, tokens)
-    return found
+        return Setting(large, layer, PAPER, 64, 256, 1, tokens)
+    return Setting(config, config.num_hidden_layers, SMALL, 24, 64, config.pad_token_id, tokens)
 
 
 def main() -> None:
-    """Measure as the command line says."""
+    """Measure all loops, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path("data/textbooks/rotten_tomatoes/contextualized.parquet")
     parser.add_argument("book", type=Path, nargs="?", default=default)
@@ -286,12 +287,12 @@ def main() -> None:
     speeds[LIBRARY], waiting = run_library(setting, device, chosen.steps)
     if on_gpu:
         speeds[RECORDED], waiting = run_library(setting, device, chosen.steps, graphs=True)
-    plain, ours = speeds[variants[0].name], max(speeds[LIBRARY], speeds.get(RECORDED, 0.0))
+    plain, fastest = speeds[variants[0].name], max(speeds[LIBRARY], speeds.get(RECORDED, 0.0))
     figures = {
         "device": torch.cuda.get_device_name() if on_gpu else f"{torch.get_num_threads()} cores, {device}",
-        "real_tokens_per_second": round(ours),
-        "speedup_vs_plain": round(ours / plain, 2),
-        "share_of_peak": round(ours * useful / peak, 4),
+        "real_tokens_per_second": round(fastest),
+        "speedup_vs_plain": round(fastest / plain, 2),
+        "share_of_peak": round(fastest * useful / peak, 4),
         "peak_tflops": round(peak / 1e12, 3),
         "waiting_for_data": round(waiting, 5),
         "tokens_per_sentence": round(float(lengths.mean()), 1),
@@ -303,7 +304,7 @@ def main() -> None:
     print(f"{'loop':60} {'tokens/s':>9} {'vs plain':>8} {'of peak':>8}")
     for loop, speed in speeds.items():
         print(f"{loop:60} {speed:9,.0f} {speed / plain:7.1f}x {speed * useful / peak:8.1%}")
-    print(f"waiting for data: {waiting:.2%} of the time at the most")
+    print(f"waiting for data: at most {waiting:.2%} of the time")
     if chosen.profile:
         write_profile(setting, variants[-1], device, RESULTS / f"{name}-profile.txt")
 

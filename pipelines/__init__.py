@@ -1,8 +1,8 @@
-"""One short module per DVC stage: read the parameters, call the library, write the outputs."""
+"""The entry points of `make` and DVC: stages, sweep and commands. They run from the project's root."""
 
 import os
 
-# Set before transformers and MLflow are imported: their reports on loading would drown ours.
+# Set before transformers and MLflow are imported, so that their messages don't hide those of the project.
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")

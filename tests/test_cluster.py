@@ -1,4 +1,4 @@
-"""The files for clusters are what Ray and a shell can read; no cloud is at hand to run them on."""
+"""The cluster files are valid for Ray and for a shell. They are not run, because no cloud is available."""
 
 import subprocess
 from pathlib import Path
@@ -17,14 +17,14 @@ def test_ray_accepts_the_cluster_file():
     assert config["head_node_type"] in config["available_node_types"]
 
 
-def test_a_misspelt_key_would_be_noticed():
+def test_a_misspelt_key_is_rejected():
     raw = yaml.safe_load((CLUSTER / "aws.yaml").read_text())
     raw["max_wokers"] = raw.pop("max_workers")
     with pytest.raises(ValidationError, match="max_wokers"):
         validate_config(prepare_config(raw))
 
 
-def test_the_job_script_is_sound_shell():
+def test_the_job_script_is_valid_shell():
     script = CLUSTER / "slurm.sh"
     subprocess.run(["bash", "-n", script], check=True)
     assert script.stat().st_mode & 0o111

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and their hashes."""
+"""Atomic writes, hashes, CSV and JSON files."""
 
 import hashlib
 import json
@@ -6,30 +6,40 @@ from pathlib import Path
 
 import pytest
 
-from textbook.files import PARTIAL, hash_folder, read_csv, read_json, remove, sha256, write_aside, write_csv, write_json
+from textbook.files import (
+    PARTIAL,
+    atomic_write,
+    hash_folder,
+    read_csv,
+    read_json,
+    remove,
+    sha256,
+    write_csv,
+    write_json,
+)
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_appears_only_when_the_block_has_ended(tmp_path: Path) -> None:
+def test_a_file_appears_only_at_the_end_of_the_block(tmp_path: Path) -> None:
     target = tmp_path / "new" / "a.txt"
-    with write_aside(target) as aside:
-        aside.write_text("half")
-        assert aside.name == target.name, "writers that look at the suffix must see the real one"
-        assert not target.exists(), "the file was there before it was whole"
+    with atomic_write(target) as temporary:
+        temporary.write_text("half")
+        assert temporary.name == target.name, "some writers depend on the suffix"
+        assert not target.exists(), "the file appeared before it was complete"
     assert target.read_text() == "half"
-    assert names(target.parent) == ["a.txt"], "something was left beside the file"
+    assert names(target.parent) == ["a.txt"], "a temporary file was left behind"
 
 
-def test_an_exception_leaves_the_old_file_and_nothing_aside(tmp_path: Path) -> None:
+def test_an_exception_keeps_the_old_file_and_removes_the_temporary_one(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("old")
 
     def crash() -> None:
-        with write_aside(target) as aside:
-            aside.write_text("half")
+        with atomic_write(target) as temporary:
+            temporary.write_text("half")
             raise RuntimeError("crash")
 
     with pytest.raises(RuntimeError, match="crash"):
@@ -38,46 +48,46 @@ def test_an_exception_leaves_the_old_file_and_nothing_aside(tmp_path: Path) -> N
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_a_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
+def test_a_folder_replaces_the_old_one_completely(tmp_path: Path) -> None:
     target = tmp_path / "folder"
     for name in ("old", "new"):
-        with write_aside(target) as aside:
-            aside.mkdir()
-            (aside / name).write_text(name)
-    assert names(target) == ["new"], "files of the old folder survived"
+        with atomic_write(target) as temporary:
+            temporary.mkdir()
+            (temporary / name).write_text(name)
+    assert names(target) == ["new"], "files of the old folder were kept"
 
 
-def test_what_a_killed_process_left_aside_is_cleared(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     stale = tmp_path / PARTIAL / "folder"
     stale.mkdir(parents=True)
-    (stale / "rubbish").write_text("from before")
-    with write_aside(tmp_path / "folder") as aside:
-        aside.mkdir()
-        (aside / "fresh").write_text("now")
-    assert names(tmp_path / "folder") == ["fresh"]
+    (stale / "old").write_text("old")
+    with atomic_write(tmp_path / "folder") as temporary:
+        temporary.mkdir()
+        (temporary / "new").write_text("new")
+    assert names(tmp_path / "folder") == ["new"]
 
 
-def test_two_files_can_be_in_the_making_beside_each_other(tmp_path: Path) -> None:
-    with write_aside(tmp_path / "a") as a:
-        with write_aside(tmp_path / "b") as b:
+def test_two_files_can_be_written_at_the_same_time(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a") as a:
+        with atomic_write(tmp_path / "b") as b:
             b.write_text("b")
-        assert a.parent.is_dir(), "finishing b took away the place where a is written"
+        assert a.parent.is_dir(), "finishing b removed the temporary folder of a"
         a.write_text("a")
     assert names(tmp_path) == ["a", "b"]
 
 
-def test_remove_takes_files_folders_and_links_but_not_what_a_link_points_to(tmp_path: Path) -> None:
+def test_remove_deletes_files_folders_and_links_but_not_the_targets_of_links(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "inside").write_text("x")
     (tmp_path / "kept").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "kept")
-    for name in ("file", "folder", "link", "never there"):
+    for name in ("file", "folder", "link", "missing"):
         remove(tmp_path / name)
     assert names(tmp_path) == ["kept"]
 
 
-def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
+def test_sha256_hashes_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc" * 100_000)
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
 
@@ -101,22 +111,22 @@ def test_folders_with_the_same_files_have_the_same_hash(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "other",
     [{"a": "1", "b/c": "3"}, {"a": "1", "b/d": "2"}, {"a": "1", "c": "2"}, {"a": "2", "b/c": "1"}, {"a": "1"}],
-    ids=["content", "name", "folder", "contents swapped", "file gone"],
+    ids=["content", "name", "folder", "contents swapped", "file missing"],
 )
 def test_any_change_changes_the_hash_of_a_folder(tmp_path: Path, other: dict[str, str]) -> None:
     assert hash_folder(write_tree(tmp_path / "a", TREE)) != hash_folder(write_tree(tmp_path / "b", other))
 
 
-def test_csv_comes_back_as_lines_of_text(tmp_path: Path) -> None:
+def test_csv_is_read_back_as_lines_of_text(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", [{"name": 'ä, "b"', "k": None}, {"name": "c\nd", "k": 1.5}])
     assert read_csv(tmp_path / "a.csv") == [["name", "k"], ['ä, "b"', ""], ["c\nd", "1.5"]]
     assert (tmp_path / "a.csv").read_bytes().startswith(b"name,k\n")
 
 
-def test_json_is_readable_and_comes_back(tmp_path: Path) -> None:
+def test_json_is_readable_and_is_read_back(tmp_path: Path) -> None:
     value = {"sätze": [1, 2.5, None, True], "leer": {}}
     write_json(tmp_path / "a.json", value)
     text = (tmp_path / "a.json").read_text(encoding="utf-8")
-    assert "sätze" in text, "letters beyond ASCII should not be escaped"
+    assert "sätze" in text, "letters beyond ASCII were escaped"
     assert text.endswith("}\n")
     assert read_json(tmp_path / "a.json") == json.loads(text) == value

@@ -1,4 +1,4 @@
-"""What counts as a word."""
+"""Splitting text into words."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from textbook.words import words
     [
         ("A gripping film", ["a", "gripping", "film"]),
         ("don't", ["don't"]),
-        ("don’t", ["don't"]),  # the typographic apostrophe is the same word
+        ("don’t", ["don't"]),  # a typographic apostrophe does not change the word
         ("rock'n'roll", ["rock'n'roll"]),
         ("the dogs' 'quoted' tails", ["the", "dogs", "quoted", "tails"]),
         ("well-made, half_baked", ["well", "made", "half", "baked"]),
@@ -22,16 +22,16 @@ from textbook.words import words
         ("", []),
     ],
 )
-def test_words_of(text: str, expected: list[str]) -> None:
+def test_words_are_split_and_lower_cased(text: str, expected: list[str]) -> None:
     assert words(text) == expected
 
 
 @given(st.text())
-def test_words_read_again_are_the_same_words(text: str) -> None:
+def test_splitting_again_changes_nothing(text: str) -> None:
     once = words(text)
     assert words(" ".join(once)) == once
 
 
 @given(st.lists(st.text("abcé'’", min_size=1).filter(words)), st.sampled_from([" ", "\n", ", ", " - ", "_"]))
-def test_what_stands_between_words_does_not_matter(parts: list[str], separator: str) -> None:
+def test_separators_do_not_matter(parts: list[str], separator: str) -> None:
     assert words(separator.join(parts)) == [word for part in parts for word in words(part)]

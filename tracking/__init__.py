@@ -1,1 +1,1 @@
-"""All that touches MLflow: where runs are kept, runs, lineage, the registry, pull."""
+"""Everything that uses MLflow: the store and its server, runs and their lineage, and the model registry."""

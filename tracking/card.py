@@ -1,11 +1,11 @@
-"""The model card: what a model is, what it was made from, what it came to and what it isn't for."""
+"""The model card: a model's inputs, metrics, costs and limits."""
 
 from jinja2 import Environment
 
 from tracking.record import Record
 
 CARD = "README.md"
-COST = "cost/"  # what figures of cost begin with, see `usage`
+COST = "cost/"  # prefix of the metrics on costs, see `usage`
 
 _TEXT = """\
 ---
@@ -23,8 +23,8 @@ tags:
 | | |
 |---|---|
 | task | `{{ record.task }}`{% if labels %}, with the labels {{ labels }}{% endif %} |
-| student starts from | {{ record.init }} |
-| teacher | {{ record.teacher }}{% if asset %}, made of the asset `{{ asset }}`{% endif %} |
+| student init | {{ record.init }} |
+| teacher | {{ record.teacher }}{% if asset %}, from the asset `{{ asset }}`{% endif %} |
 | textbook | {{ record.textbook }} |
 | MLflow | cell `{{ record.digest }}` |
 
@@ -36,7 +36,7 @@ pipeline("text-classification", "<this folder>")({{ example }})
 
 ## Metrics
 
-On the validation data; those of several seeds are means, `_std` their standard deviation.
+Measured on the validation data. With several seeds, a value is the mean and `_std` the standard deviation.
 
 | metric | value |
 |---|---:|
@@ -49,21 +49,21 @@ On the validation data; those of several seeds are means, `_std` their standard 
 {% endfor %}
 ## Data
 
-What it was made from, with the hashes under which DVC keeps it:
+The inputs, with their hashes in DVC:
 
-| used as | path | MD5 |
+| role | path | MD5 |
 |---|---|---|
 {% for input in record.inputs %}| {{ input.context }} | `{{ input.path }}` | `{{ input.digest or "unknown" }}` |
 {% endfor %}
-The code: git commit `{{ record.tags.get("mlflow.source.git.commit", "unknown") }}`\
-{% if record.tags.get("git.dirty") == "true" %}, with changes that were not committed{% endif %}.
+Code: git commit `{{ record.tags.get("mlflow.source.git.commit", "unknown") }}`\
+{% if record.tags.get("git.dirty") == "true" %}, with uncommitted changes{% endif %}.
 
 ## Limits
 
-- It answers the one question of its task, whatever the text is about.
-- It was trained on texts of up to {{ tokens }} tokens, and cuts longer ones.
-- Its figures hold for texts like the validation data. On others, measure it before you rely on it.
-- What its teacher and its texts get wrong or hold against someone, it may have learned. It was not examined for that.
+- The model always answers the question of its task, even for unrelated texts.
+- It was trained on texts of up to {{ tokens }} tokens. Longer texts are truncated.
+- The metrics hold for texts like the validation data. Measure the model on other texts before you rely on it there.
+- The model may have learned errors and biases of its teacher and its training texts. It was not tested for them.
 
 ## Parameters
 
@@ -75,16 +75,16 @@ _TEMPLATE = Environment(keep_trailing_newline=True, autoescape=False).from_strin
 
 
 def summary(record: Record) -> str:
-    """A sentence on what the model is and how good."""
+    """One sentence that describes the model, its size and its score."""
     size = record.metrics.get("student/parameters")
     score = record.metrics.get("student/score")
-    words = f"A small classifier{f' of {size / 1e6:.1f} million parameters' if size else ''} for `{record.task}`,"
-    words += f" distilled from a larger one on the {record.textbook} textbook"
-    return words + (f"; it scores {score:.1f} on the validation data." if score is not None else ".")
+    text = f"A small classifier{f' of {size / 1e6:.1f} million parameters' if size else ''} for `{record.task}`,"
+    text += f" distilled from a larger one on the {record.textbook} textbook"
+    return text + (f"; it scores {score:.1f} on the validation data." if score is not None else ".")
 
 
 def card(record: Record) -> str:
-    """The card in Markdown, with the metadata that the Hugging Face hub reads."""
+    """The card in Markdown, with the metadata of the Hugging Face hub."""
     params = record.params
     names = ("text", "text_pair")
     example = dict(zip(names, record.example, strict=True)) if len(record.example) == 2 else [*record.example, ""][0]
@@ -97,11 +97,11 @@ def card(record: Record) -> str:
         example=repr(example),
         metrics=[(name, value) for name, value in figures if not name.startswith(COST)],
         costs=[(name.removeprefix(COST), value) for name, value in figures if name.startswith(COST)],
-        tokens=params.get("adapt.max_length", "so many"),
+        tokens=params.get("adapt.max_length", "an unknown number of"),
         parameters=[(name, _cell(value)) for name, value in params.items()],
     )
 
 
 def _cell(value: object) -> str:
-    """A value as the cell of a Markdown table."""
+    """A value as a cell of a Markdown table."""
     return " ".join(str(value).split()).replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""What a run was made from: the git commit and the hashes of the DVC outputs."""
+"""The lineage of a run: the git commit, and the hashes of the DVC outputs that it was made from."""
 
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -8,42 +8,47 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-# Written by every run, so they don't make the working tree dirty.
+# Every run writes these paths, so changes in them don't count as uncommitted changes.
 _WRITTEN_BY_RUNS = ("dvc.lock", "reports")
 
 
 def git_tags() -> dict[str, str]:
-    """The commit, and whether files that decide a run differ from it (`true` or `false`)."""
+    """Tags with the commit, and with whether the working tree has uncommitted changes (`true` or `false`)."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _WRITTEN_BY_RUNS))
     return {"mlflow.source.git.commit": commit or "none", "git.dirty": str(bool(changes)).lower()}
 
 
 def dvc_hashes(targets: Iterable[str], lock: Path = Path("dvc.lock")) -> dict[str, str]:
-    """The MD5 of each of `targets` and of all that they were made from, by path, as DVC noted it in its lock file.
+    """The MD5 hashes of DVC outputs and of everything they were made from, by path.
 
-    What a stage made beside what was needed is in it too: a textbook's file beside the notes that stand for it.
+    All outputs of a stage are included, also those that no target needs.
+
+    Args:
+        targets: paths of DVC outputs.
+        lock: DVC's lock file, which has the hashes.
     """
-    maker = _makers(lock.absolute(), lock.stat().st_mtime_ns) if lock.is_file() else {}
+    stage_of = _stages_by_output(lock.absolute(), lock.stat().st_mtime_ns) if lock.is_file() else {}
     hashes: dict[str, str] = {}
-    wanted = list(targets)
-    while wanted:
-        path = wanted.pop()
-        stage = maker.get(path)
+    pending = list(targets)
+    while pending:
+        path = pending.pop()
+        stage = stage_of.get(path)
         if stage is None or path in hashes:
             continue
         hashes |= {out["path"]: out["md5"] for out in stage["outs"]}
-        wanted += [dependency["path"] for dependency in stage.get("deps", [])]
+        pending += [dependency["path"] for dependency in stage.get("deps", [])]
     return dict(sorted(hashes.items()))
 
 
-@lru_cache(maxsize=1)  # parsing it takes a second, and a sweep asks for every cell
-def _makers(lock: Path, _changed: int) -> Mapping[str, Any]:
-    """The stage that made each output, of the lock file as it was last changed."""
+@lru_cache(maxsize=1)  # parsing takes a second, and a sweep calls this for every cell
+def _stages_by_output(lock: Path, _modified: int) -> Mapping[str, Any]:
+    """The stage of each output. The time of modification is an argument so that a changed file is parsed again."""
     stages = YAML(typ="safe", pure=True).load(lock)["stages"]
     return {out["path"]: stage for stage in stages.values() for out in stage.get("outs", [])}
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
+    """The output of a git command; empty if it fails."""
+    process = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    return process.stdout.strip() if process.returncode == 0 else ""

@@ -1,7 +1,6 @@
-"""`python -m tracking.pull TASK [ALIAS] [FOLDER]`: a registered model as a plain Hugging Face folder."""
+"""Downloading a registered model as a plain Hugging Face folder."""
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,67 +11,73 @@ from requests import RequestException
 from ruamel.yaml import YAML
 
 from textbook.errors import UserError
-from textbook.files import write_aside
-from tracking.registry import CHAMPION, CHECKSUM, checksums
+from textbook.files import atomic_write
+from tracking.registry import CHECKSUM, checksums
 from tracking.store import connect
 
 PICKLES = {".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"}
 
 
 def pull(task: str, alias: str, folder: Path) -> str:
-    """Write the model that `alias` names to `folder`, all its files verified.
+    """Download the version of a task's model with an alias, and verify all its files.
 
-    `mlflow models serve -m FOLDER` serves it, too.
+    `mlflow models serve -m FOLDER` can serve the folder.
 
     Returns:
-        Its version.
+        The version.
 
     Raises:
-        UserError: there is no such model, or what was downloaded isn't what was registered.
+        UserError: there is no such model, its files are missing, or they differ from the registered ones.
     """
     client = connect()
     try:
-        found = client.get_model_version_by_alias(task, alias)
+        version = client.get_model_version_by_alias(task, alias)
     except MlflowException:
         names = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
         raise UserError(
             f"no model {task!r} with the alias {alias!r} is registered (registered: {names});"
-            f" `dvc repro --force --single-item register@{task}` registers the one of this project"
+            f" to register this project's model, run `dvc repro --force --single-item register@{task}`"
         ) from None
     with tempfile.TemporaryDirectory() as name:
         try:
-            downloaded = mlflow.artifacts.download_artifacts(f"models:/{task}/{found.version}", dst_path=name)
+            downloaded = mlflow.artifacts.download_artifacts(f"models:/{task}/{version.version}", dst_path=name)
         except (MlflowException, RequestException, OSError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"model {task!r} version {found.version}: its files are gone ({reason})") from None
-        _verify(Path(downloaded), found)
-        with write_aside(folder) as aside:
-            _arrange(Path(downloaded), aside)
-    return str(found.version)
+            raise UserError(
+                f"model {task!r} version {version.version}: its files cannot be downloaded ({reason})"
+            ) from None
+        _verify(Path(downloaded), version)
+        with atomic_write(folder) as temporary:
+            _arrange(Path(downloaded), temporary)
+    return str(version.version)
 
 
-def _verify(source: Path, found: ModelVersion) -> None:
-    """Refuse pickles, and files that are not those that were registered."""
-    model = f"model {found.name!r} version {found.version}"
+def _verify(source: Path, version: ModelVersion) -> None:
+    """Check that a downloaded model has no pickles and exactly the registered files.
+
+    Raises:
+        UserError: it has pickles, or a file is missing, new or changed.
+    """
+    model = f"model {version.name!r} version {version.version}"
     pickled = sorted(str(path.relative_to(source)) for path in source.rglob("*") if path.suffix in PICKLES)
     if pickled:
-        raise UserError(f"{model} holds pickles, which can run any code: {', '.join(pickled)}")
-    registered = {name: value for name, value in found.tags.items() if name.startswith(CHECKSUM)}
-    have = checksums(source)
-    for name in sorted(registered.keys() | have.keys()):
-        if registered.get(name) != have.get(name):
+        raise UserError(f"{model}: has pickle files, which can run arbitrary code: {', '.join(pickled)}")
+    registered = {name: value for name, value in version.tags.items() if name.startswith(CHECKSUM)}
+    downloaded = checksums(source)
+    for name in sorted(registered.keys() | downloaded.keys()):
+        if registered.get(name) != downloaded.get(name):
             raise UserError(
-                f"{model}: its file {name.removeprefix(CHECKSUM)} hashes to {have.get(name, 'nothing, it is gone')},"
-                f" not to the registered {registered.get(name, 'nothing, it was not there')}"
+                f"{model}: file {name.removeprefix(CHECKSUM)} has the SHA-256 {downloaded.get(name, 'none (missing)')};"
+                f" registered is {registered.get(name, 'none (no such file)')}"
             )
 
 
 def _arrange(source: Path, target: Path) -> None:
-    """Copy a model in MLflow's layout to one folder that both Hugging Face and MLflow read."""
+    """Copy a model from MLflow's layout to one folder that both Hugging Face and MLflow can load."""
     tokenizer = Path("components", "tokenizer")
     shutil.copytree(source / "model", target)
     shutil.copytree(source / tokenizer, target, dirs_exist_ok=True)
-    shutil.copytree(source / tokenizer, target / tokenizer)  # where MLflow looks for it
+    shutil.copytree(source / tokenizer, target / tokenizer)  # MLflow loads it from here
     for path in source.iterdir():
         if path.is_file():
             shutil.copy(path, target)
@@ -80,21 +85,3 @@ def _arrange(source: Path, target: Path) -> None:
     description = yaml.load(target / "MLmodel")
     description["flavors"]["transformers"]["model_binary"] = "."
     yaml.dump(description, target / "MLmodel")
-
-
-def main() -> None:
-    """Pull as the command line says."""
-    task, alias, folder = (*sys.argv[1:], *("", "", "")[len(sys.argv) - 1 :])
-    try:
-        if not task:
-            raise UserError("name a task: make pull TASK=rotten_tomatoes [ALIAS=champion]")
-        target = Path(folder or f"pulled/{task}")
-        number = pull(task, alias or CHAMPION, target)
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    print(f"{task} version {number} is in {target}; use it anywhere:")
-    print(f'  from transformers import pipeline; pipeline("text-classification", "{target.absolute()}")("…")')
-
-
-if __name__ == "__main__":
-    main()

@@ -1,19 +1,21 @@
-"""What is to be known of a cell: all that its MLflow run holds, and from which the run can be made at any time."""
+"""The record of a cell: everything that its MLflow run contains. The run can be created from it at any time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from textbook.params import student_name
+
 
 class Input(NamedTuple):
     """A file or folder that the cell was made from."""
 
     context: str
-    """What it is used as, such as `textbook`."""
+    """The role of the input, such as `textbook`."""
     path: Path
     digest: str | None
-    """Its hash in DVC."""
+    """Its hash in DVC, if known."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Record:
     """A cell: one student, from its init, teacher and textbook to its scores on its task."""
 
     digest: str
-    """What identifies it: equal for equal inputs, another for others."""
+    """The identity of the cell: equal inputs have equal digests."""
     task: str
     init: str
     teacher: str
@@ -29,37 +31,31 @@ class Record:
     params: Mapping[str, Any]
     """Every parameter, by dotted name."""
     top_percent: float = 100
-    """How much of the textbook it learnt from."""
+    """The part of the textbook that was used."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Such as the git commit and the hashes of what DVC made; see `lineage`."""
+    """The git commit and the hashes of DVC outputs, see `lineage`."""
     inputs: Sequence[Input] = ()
     curves: Mapping[str, Path] = field(default_factory=dict)
-    """The history files, by what comes before the names of their figures; one that is not there yet is left out."""
+    """The history files, by the prefix of their metrics. A file that doesn't exist yet is skipped."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """What it came to."""
+    """The final metrics."""
     model: Path | None = None
     """The student, as a Hugging Face folder."""
     example: Sequence[str] = ()
-    """An input of the model: a text, or the two of a pair."""
+    """An example input: one text, or the two texts of a pair."""
 
     @property
     def name(self) -> str:
-        """The name of its run."""
-        return cell_name(self.task, self.init, self.teacher, self.textbook, self.top_percent)
-
-
-def cell_name(task: str, init: str, teacher: str, textbook: str, top_percent: float = 100) -> str:
-    """What a cell is called everywhere."""
-    part = "" if top_percent == 100 else f" · top {top_percent:g} %"
-    return f"{task} · {init} · {teacher} · {textbook}{part}"
+        """The name of the cell's run."""
+        return student_name(self.task, self.init, self.teacher, self.textbook, self.top_percent)
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
+    """Flatten nested mappings to one mapping with dotted keys. An empty mapping stays a value."""
     if isinstance(value, Mapping) and value:
         return {
             key: leaf
-            for name, part in value.items()
-            for key, leaf in flatten(part, f"{prefix}.{name}".lstrip(".")).items()
+            for name, child in value.items()
+            for key, leaf in flatten(child, f"{prefix}.{name}".lstrip(".")).items()
         }
     return {prefix: value}

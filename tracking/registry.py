@@ -1,12 +1,10 @@
-"""The model registry: one registered model per task and its versions."""
+"""The model registry: one registered model per task, with its versions."""
 
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-import mlflow
-import mlflow.transformers
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
@@ -15,22 +13,26 @@ from mlflow.types import ColSpec, DataType, Schema
 
 from textbook.errors import UserError
 from textbook.files import sha256
-from textbook.models.classifier import read_classifier
-from textbook.models.encoder import load_tokenizer
 from tracking.card import CARD, card
 from tracking.record import Record
 
 CHAMPION = "champion"  # alias of the version to use
-CHALLENGER = "challenger"  # alias of the newest version, until it is champion
-CHECKSUM = "sha256."  # tags: the hash of each file of the model, by its path
+CHALLENGER = "challenger"  # alias of the newest version, until it becomes champion
+CHECKSUM = "sha256."  # prefix of the tags with the hash of each file of the model
 REQUIREMENTS = ("torch", "transformers", "safetensors")
-NOTED_BY_MLFLOW = "registered_model_meta"  # a file that it adds to what is downloaded
+ADDED_BY_MLFLOW = "registered_model_meta"  # a file that MLflow adds when it downloads a model
 
 
 def log_classifier(client: MlflowClient, record: Record) -> None:
-    """Log the student of a record to the active run: transformers flavour, signature, example, requirements, card."""
+    """Log the student to the active run, with signature, input example, pinned requirements and model card."""
+    # Imported here: they take seconds, and most commands log no model.
+    import mlflow.transformers
+
+    from textbook.models.classifier import read_classifier
+    from textbook.models.encoder import load_tokenizer
+
     assert record.model
-    names = ("text", "text_pair")  # what a text-classification pipeline calls them
+    names = ("text", "text_pair")  # the inputs of a text-classification pipeline
     pair = len(record.example) == 2
     inputs = Schema([ColSpec(DataType.string, name) for name in names] if pair else [ColSpec(DataType.string)])
     outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "score")])
@@ -50,52 +52,57 @@ def log_classifier(client: MlflowClient, record: Record) -> None:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """The hash of each file of a downloaded model, as tags."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NOTED_BY_MLFLOW)
+    """The hashes of the files of a downloaded model, as tags."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ADDED_BY_MLFLOW)
     return {f"{CHECKSUM}{path.relative_to(folder)}": sha256(path) for path in files}
 
 
 def logged_model(client: MlflowClient, run: Run) -> LoggedModel | None:
-    """The whole model that a run holds; what a killed process left of one is removed."""
+    """The complete model of a run, or None. Incomplete models, left by a killed process, are deleted."""
     query = f"source_run_id = '{run.info.run_id}'"
-    whole = None
+    complete = None
     for model in client.search_logged_models([run.info.experiment_id], query):
         if any(name.startswith(CHECKSUM) for name in model.tags) and model.status == LoggedModelStatus.READY:
-            whole = model
+            complete = model
         else:
             client.delete_logged_model(model.model_id)
-    return whole
+    return complete
 
 
 def register(client: MlflowClient, task: str, run_id: str, tags: Mapping[str, str], description: str) -> str:
-    """Register the model of a complete run under the task's name, as challenger; gives the version.
+    """Register the model of a complete run under the task's name, as challenger.
 
-    What is registered already keeps its version. A registered model that someone deleted is made again.
+    If the model is registered already, its version stays. A registered model that was deleted is created again.
 
     Args:
-        tags: more tags for the version.
+        tags: additional tags for the version.
+
+    Returns:
+        The version.
 
     Raises:
-        UserError: the registry refused; says what it said.
+        UserError: the registry reported an error.
     """
     try:
         model = logged_model(client, client.get_run(run_id))
-        assert model, "the run of a recorded cell has its model"
+        assert model, "the run of a recorded cell has a model"
         if not client.search_registered_models(f"name = '{task}'"):
             client.create_registered_model(task)
-        known = client.search_model_versions(f"name = '{task}' AND run_id = '{run_id}'")
-        if known:
-            return str(known[0].version)
-        sums = {name: value for name, value in model.tags.items() if name.startswith(CHECKSUM)}
-        made = client.create_model_version(
+        existing = client.search_model_versions(f"name = '{task}' AND run_id = '{run_id}'")
+        if existing:
+            return str(existing[0].version)
+        hashes = {name: value for name, value in model.tags.items() if name.startswith(CHECKSUM)}
+        created = client.create_model_version(
             task,
             f"models:/{model.model_id}",
             run_id=run_id,
-            tags={**sums, **tags},
+            tags={**hashes, **tags},
             description=description,
             model_id=model.model_id,
         )
-        client.set_registered_model_alias(task, CHALLENGER, made.version)
+        client.set_registered_model_alias(task, CHALLENGER, created.version)
     except MlflowException as error:
-        raise UserError(f"registered model {task!r}: {str(error).splitlines()[0]}; run it again") from None
-    return str(made.version)
+        raise UserError(
+            f"registered model {task!r}: {str(error).splitlines()[0]}; run the same command again"
+        ) from None
+    return str(created.version)

@@ -1,4 +1,4 @@
-"""Where runs and models are recorded."""
+"""The MLflow store: the local SQLite file, or the server of `MLFLOW_TRACKING_URI`."""
 
 import logging
 import os
@@ -13,29 +13,29 @@ from mlflow.exceptions import MlflowException
 from textbook.errors import UserError
 
 URI = "MLFLOW_TRACKING_URI"
-UI = "http://127.0.0.1:5000"  # of `make ui`, unless it is told another port
-# MLflow waits two minutes for an answer and asks for another four; who trains doesn't want to wait so long.
+UI = "http://127.0.0.1:5000"  # the default address of `make ui`
+# By default, MLflow waits two minutes for a response and retries for another four, which is too long during training.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the output is ours
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the commands print their own output
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-SECONDS = 5  # to open a connection
+CONNECT_SECONDS = 5  # time limit for opening a connection
 
 
 def local_store() -> str:
-    """The URI of the SQLite file in this folder; absolute, because MLflow keeps stores open by their URI."""
+    """The URI of the SQLite file in the working folder. It is absolute because MLflow caches stores by URI."""
     return f"sqlite:///{Path('mlflow.db').absolute()}"
 
 
 def local_artifacts() -> Path:
-    """The folder of the models and files that belong to the runs of the local store."""
+    """The folder of the local store's artefacts."""
     return Path("mlartifacts").absolute()
 
 
 def run_url(experiment: str, run_id: str) -> str:
-    """Where a browser finds a run: on the server that `MLFLOW_TRACKING_URI` names, or that of `make ui`.
+    """The address of a run in a browser: on the server of `MLFLOW_TRACKING_URI`, or on that of `make ui`.
 
     Args:
         experiment: the id of the experiment.
@@ -46,18 +46,18 @@ def run_url(experiment: str, run_id: str) -> str:
 
 
 def connect(*, check: bool = True) -> MlflowClient:
-    """A client of the server that `MLFLOW_TRACKING_URI` names, or of the local store.
+    """A client of the server of `MLFLOW_TRACKING_URI`, or of the local store.
 
     Args:
-        check: make sure that the server answers.
+        check: check that the server answers.
 
     Raises:
-        UserError: it doesn't.
+        UserError: the server doesn't answer.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     uri = os.environ.get(URI) or local_store()
-    for name in ("transformers", "system_metrics"):  # which tell what they do, step by step
+    for name in ("transformers", "system_metrics"):  # these modules log every step
         logging.getLogger(f"mlflow.{name}").setLevel(logging.ERROR)
     select(uri)
     client = MlflowClient(uri)
@@ -67,31 +67,33 @@ def connect(*, check: bool = True) -> MlflowClient:
             client.search_experiments(max_results=1)
         except (OSError, MlflowException) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"{URI} = {uri}: no MLflow server answers ({reason}); start it, or unset it") from None
+            raise UserError(
+                f"{URI} = {uri}: no MLflow server answers ({reason}); start the server, or unset the variable"
+            ) from None
     return client
 
 
 def select(uri: str) -> None:
-    """Have MLflow's functions that take no client use a store, without naming it to the processes that we start."""
-    named = os.environ.get(URI)
-    mlflow.set_tracking_uri(uri)  # sets the variable, too
-    if named:
-        os.environ[URI] = named
+    """Set the store of MLflow's functions that take no client, without changing `MLFLOW_TRACKING_URI`."""
+    variable = os.environ.get(URI)
+    mlflow.set_tracking_uri(uri)  # this also sets the variable, which child processes would inherit
+    if variable:
+        os.environ[URI] = variable
     else:
         os.environ.pop(URI, None)
 
 
 def _open_connection(uri: str) -> None:
-    """Fail at once where nothing listens."""
+    """Fail immediately if nothing listens, instead of after MLflow's retries."""
     parts = urlsplit(uri)
     if parts.scheme in ("http", "https") and parts.hostname:
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        socket.create_connection((parts.hostname, port), timeout=SECONDS).close()
+        socket.create_connection((parts.hostname, port), timeout=CONNECT_SECONDS).close()
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """The id of an experiment, made if it isn't there; of several that want it at once, one makes it."""
-    for _ in range(2):
+    """The id of an experiment, which is created or restored if necessary."""
+    for _ in range(2):  # again if another process creates it at the same time
         experiment = client.get_experiment_by_name(name)
         if experiment and experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
@@ -103,4 +105,4 @@ def experiment_id(client: MlflowClient, name: str) -> str:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-    raise AssertionError("an experiment that exists was not found")
+    raise AssertionError(f"experiment {name!r} exists, but MLflow does not return it")

@@ -1,4 +1,4 @@
-"""The run of a sweep, under which the runs of its cells stand."""
+"""The MLflow run of a sweep, the parent of its cells' runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,47 +12,53 @@ from tracking.lineage import git_tags
 from tracking.runs import PARENT, find_runs
 from tracking.store import experiment_id
 
-SWEEP = "textbook.sweep"  # tag of a run: what identifies the grid
+SWEEP = "textbook.sweep"  # tag of a sweep's run: the digest of its cells
 PLACE = "textbook.place"  # tag of a sweep's run: the machine and the folder of its driver
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """Where the cells of a sweep are recorded; made once, in the driver, and handed to the workers."""
+class SweepRun:
+    """The run of a sweep. The driver starts it once and passes it to the workers."""
 
     experiment: str
     """The id of the experiment."""
     run_id: str
-    """The id of the sweep's run, the parent of the cells' runs."""
+    """The id of the run, the parent of the cells' runs."""
 
 
-def start_sweep(client: MlflowClient, experiment: str, name: str, digest: str, tags: Mapping[str, str]) -> Sweep:
-    """Open the run of a sweep, or go on with it; runs that a killed sweep of this folder left running are ended.
+def start_sweep(client: MlflowClient, experiment: str, name: str, digest: str, tags: Mapping[str, str]) -> SweepRun:
+    """Start the run of a sweep, or resume it.
+
+    Runs that an earlier, killed sweep from this folder left running are ended.
 
     Args:
-        experiment: the name of the experiment; it is made if need be.
-        name: what the run is called.
-        digest: what identifies the sweep: equal for the same grid of the same inputs.
-        tags: more tags for its run.
+        experiment: the name of the experiment, which is created if necessary.
+        name: the name of the run.
+        digest: the identity of the sweep: the same grid with the same inputs has the same digest.
+        tags: additional tags for the run.
     """
     number = experiment_id(client, experiment)
     place = f"{gethostname()}:{Path.cwd()}"
-    for left in find_runs(client, number, PLACE, place):
-        for cell in find_runs(client, number, PARENT, left.info.run_id):
+    for earlier in find_runs(client, number, PLACE, place):
+        for cell in find_runs(client, number, PARENT, earlier.info.run_id):
             _end_if_running(client, cell.info.run_id, cell.info.status)
-        _end_if_running(client, left.info.run_id, left.info.status)
-    found = find_runs(client, number, SWEEP, digest)
+        _end_if_running(client, earlier.info.run_id, earlier.info.status)
+    runs = find_runs(client, number, SWEEP, digest)
     all_tags = {"mlflow.user": getuser(), SWEEP: digest, PLACE: place, **git_tags(), **tags}
-    if not found:
-        return Sweep(number, str(client.create_run(number, tags=all_tags, run_name=name).info.run_id))
-    run_id = str(found[0].info.run_id)
+    if not runs:
+        return SweepRun(number, str(client.create_run(number, tags=all_tags, run_name=name).info.run_id))
+    run_id = str(runs[0].info.run_id)
     client.update_run(run_id, status="RUNNING", name=name)
     client.set_tag(run_id, PLACE, place)
-    return Sweep(number, run_id)
+    return SweepRun(number, run_id)
 
 
-def end_sweep(client: MlflowClient, sweep: Sweep, table: Path, *, complete: bool) -> None:
-    """Keep the table of the cells with the sweep's run if there is one, and end it: failed if cells are missing."""
+def end_sweep(client: MlflowClient, sweep: SweepRun, table: Path, *, complete: bool) -> None:
+    """End the run of a sweep, with the table of its cells as an artefact if the file exists.
+
+    Args:
+        complete: whether no cell failed; otherwise the run's status is FAILED.
+    """
     if table.is_file():
         client.log_artifact(sweep.run_id, str(table))
     client.set_terminated(sweep.run_id, "FINISHED" if complete else "FAILED")

@@ -1,32 +1,32 @@
-"""What a training took: time, tokens and money, from its history."""
+"""The cost of a training run, from its history: time, tokens and money."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
 SECONDS, TOKENS, DEVICE_HOURS, ESTIMATE = "cost/seconds", "cost/tokens", "cost/device_hours", "cost/estimate"
-PAUSE = 20  # an interval so many times as long as is usual held a pause: the training was killed and went on later
+PAUSE = 20  # an interval longer than this multiple of the median contains a pause: the run was killed and resumed
 
 
 def training_seconds(history: Sequence[Mapping[str, float]]) -> float:
-    """Seconds of work between the first step and the last, pauses left out.
+    """The seconds of work up to the last step, without pauses.
 
-    The time up to the first line isn't known, and is taken to be what is usual for as many steps.
+    The time before the first line is unknown. It is estimated from the median time per step.
     """
     return sum(_interval_seconds(history))
 
 
 def training_tokens(history: Sequence[Mapping[str, float]]) -> float:
-    """Tokens that a distillation read, from its speed in each interval."""
+    """The number of tokens that a distillation processed, from its speed in each interval."""
     seconds = _interval_seconds(history)
     return sum(line["tokens_per_second"] * time for line, time in zip(history, seconds, strict=True))
 
 
 def costs(seconds: float, tokens: float, cost_per_hour: float, devices: float = 1) -> dict[str, float]:
-    """The figures of a run: wall time, tokens, device hours and their price.
+    """The cost metrics of a run: seconds, tokens, device hours and their price.
 
     Args:
-        devices: how many of them worked all the time; a share of one counts as that share.
+        devices: the number of devices in use; a fraction if the run shares a device.
     """
     hours = devices * seconds / 3600
     figures = {SECONDS: seconds, TOKENS: tokens, DEVICE_HOURS: hours, ESTIMATE: hours * cost_per_hour}
@@ -34,10 +34,13 @@ def costs(seconds: float, tokens: float, cost_per_hour: float, devices: float = 
 
 
 def _interval_seconds(history: Sequence[Mapping[str, float]]) -> list[float]:
-    """The seconds of work that end with each line."""
+    """The seconds of work in the interval before each line."""
     pairs = list(pairwise(history))
     steps = [after["step"] - before["step"] for before, after in pairs]
     seconds = [(after["time"] - before["time"]) / 1000 for before, after in pairs]
-    usual = median(time / step for time, step in zip(seconds, steps, strict=True)) if pairs else 0.0
-    worked = [time if time <= PAUSE * usual * step else usual * step for time, step in zip(seconds, steps, strict=True)]
-    return [usual * history[0]["step"], *worked] if history else []
+    per_step = median(time / count for time, count in zip(seconds, steps, strict=True)) if pairs else 0.0
+    worked = [
+        time if time <= PAUSE * per_step * count else per_step * count
+        for time, count in zip(seconds, steps, strict=True)
+    ]
+    return [per_step * history[0]["step"], *worked] if history else []

@@ -1,6 +1,7 @@
-"""The view of the runs with which the UI opens: columns, and charts that compare the cells of a sweep.
+"""The default view of the MLflow UI: columns, and charts that compare the cells of a sweep.
 
-MLflow keeps a shared view in a tag of the experiment and opens it by the tag's name. The names are those of its UI.
+MLflow stores a shared view as JSON in a tag of the experiment and opens it by the name of the tag. The keys of the JSON
+are MLflow's.
 """
 
 import json
@@ -13,18 +14,22 @@ from tracking.usage import ESTIMATE, SECONDS
 VIEW = "textbook"
 TAG = f"mlflow.sharedViewState.{VIEW}"
 NOTE = "mlflow.note.content"
-SCORE, SPREAD, PROBE = "student/score", "student/score_std", "task_relation_loss"
+SCORE, SCORE_STD, RELATION_LOSS = "student/score", "student/score_std", "task_relation_loss"
 AXES = ("task", "init", "teacher", "textbook")
-METRICS = (SCORE, SPREAD, PROBE, "student/ms_per_sentence", SECONDS, ESTIMATE)
+METRICS = (SCORE, SCORE_STD, RELATION_LOSS, "student/ms_per_sentence", SECONDS, ESTIMATE)
 DESCRIPTION = """\
-A run is a student: `task · init · teacher · textbook`, each word a parameter of that name. `student/score` is the
-metric of the task on the validation data in percent, the mean over the seeds of the adaptation; `task_relation_loss`,
-the lower the better, has less noise. A sweep's run holds the runs of its cells.
+Each run is a student, named `task · init · teacher · textbook` after its parameters. `student/score` is the task's main
+metric on the validation data in percent, averaged over the seeds of adaptation. `task_relation_loss` has less noise;
+lower is better. The run of a sweep is the parent of its cells' runs.
 """
 
 
 def share_view(client: MlflowClient, experiment: str) -> str:
-    """Put the view into the experiment; gives the page of the UI that opens it, to be appended to the server's URI."""
+    """Store the view in the experiment.
+
+    Returns:
+        The page of the UI that opens the view, to be appended to the server's URI.
+    """
     client.set_experiment_tag(experiment, TAG, json.dumps(_state()))
     client.set_experiment_tag(experiment, "mlflow.experimentKind", "custom_model_development")
     if NOTE not in client.get_experiment(experiment).tags:
@@ -50,20 +55,20 @@ def _state() -> dict[str, Any]:
 
 
 def _charts() -> list[dict[str, Any]]:
-    """Parallel coordinates over the grid's axes, a bar for each cell, and the loss by step."""
+    """Parallel coordinates over the axes of the grid, bars for each cell, and the loss by step."""
     shared = {"runsCountToCompare": 100, "deleted": False, "isGenerated": False}
     cells = {**shared, "metricSectionId": "cells"}
     bars = [
         {**cells, "type": "BAR", "uuid": f"bar-{name}", "metricKey": name, "displayName": name}
-        for name in (SCORE, PROBE, SECONDS)
+        for name in (SCORE, RELATION_LOSS, SECONDS)
     ]
     parallel = {
         **cells,
         "type": "PARALLEL",
         "uuid": "grid",
-        "displayName": "init, teacher and textbook against the score",
+        "displayName": "score by init, teacher and textbook",
         "selectedParams": list(AXES[1:]),
-        "selectedMetrics": [PROBE, SCORE],
+        "selectedMetrics": [RELATION_LOSS, SCORE],
         "showAllRuns": True,
     }
     line = {

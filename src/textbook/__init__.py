@@ -1,5 +1,6 @@
 """textbook: make a small language model for one task out of a large one.
 
-The library, in the order in which data flows: assets, corpus, tasks, retrieval, textbooks, models, training,
-evaluation, reporting. Nothing in it knows DVC, MLflow or Ray, so it works from a notebook.
+The library, in the order in which data flows: assets, tables, corpus, tasks, retrieval, models, textbooks, training,
+evaluation, reporting. It knows neither DVC nor MLflow, so it works from a notebook. Two modules of it start Ray, where
+there is enough work to share: `ray_tasks` and `training.distributed.ray_workers`.
 """

@@ -1,8 +1,8 @@
-"""The one exception that is meant for the user."""
+"""The exception for mistakes of the user."""
 
 
 class UserError(ValueError):
-    """A mistake that the user can mend.
+    """A mistake that the user can correct.
 
-    The message is one line: what was wrong, in which file or key, and what is allowed.
+    The message is one line that names the file or key, what is wrong, and what is allowed.
     """

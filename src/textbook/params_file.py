@@ -1,4 +1,4 @@
-"""Reading `params.yaml`: every key checked by itself, then what contradicts what; all mistakes in one message."""
+"""Reading `params.yaml`. Keys are checked one by one, then against each other; one message reports all mistakes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +17,10 @@ def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = M
     """Read and check a parameter file.
 
     Args:
-        changes: values to use instead of the file's, by dotted name.
+        changes: values that replace those of the file, by dotted name.
 
     Raises:
-        UserError: names each key that is wrong, its value and what is allowed.
+        UserError: a key is wrong; the message names each such key, its value and what is allowed.
     """
     try:
         raw = YAML(typ="safe", pure=True).load(path)
@@ -35,9 +35,9 @@ def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = M
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
-        rules: dict[str, list[str]] = {}  # by key, for each branch of a union is an error of its own
+        rules: dict[str, list[str]] = {}  # by key, because pydantic reports every branch of a union
         for problem in error.errors():
-            key, rule = _explain(problem, raw)
+            key, rule = _describe(problem, raw)
             rules.setdefault(key, []).append(rule)
         raise UserError("; ".join(f"{path}: {key}{' or '.join(rules[key])}" for key in rules)) from None
     problems = _contradictions(params)
@@ -52,66 +52,66 @@ def _change(raw: dict[str, Any], name: str, value: Any, path: Path) -> None:
     for section in sections:
         raw = raw[section] if isinstance(raw, dict) and section in raw else {}
     if last not in raw:
-        raise UserError(f"{path}: {name} cannot be changed: it is not a parameter of the file")
+        raise UserError(f"{path}: {name} cannot be overridden: the file has no such parameter")
     raw[last] = value
 
 
-def _explain(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
-    """One pydantic error as `key = value: ` and what is allowed."""
+def _describe(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
+    """A pydantic error as two parts of a message: the key with its value, and what is allowed."""
     location = problem["loc"]
     key = ".".join(map(str, location))
     if problem["type"] == "missing":
         return key, " is missing"
     if problem["type"] == "extra_forbidden":
-        return key, f" is not a parameter; known beside it: {', '.join(_fields_at(location[:-1]))}"
+        return key, f" is not a parameter; allowed here are {', '.join(_fields_at(location[:-1]))}"
     if location[-1] == "[key]":
         name = ".".join(map(str, location[:-1]))
-        return name, ": a name has lower-case letters, digits and _ only, and starts with a letter"
+        return name, ": must start with a lower-case letter and have only lower-case letters, digits and _"
     keys: list[str] = []
     value: Any = raw
     for part in location:
-        known = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-        if part not in known:
-            break  # the rest is pydantic's name for a branch of a union
+        children = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        if part not in children:
+            break  # pydantic's name for a branch of a union
         value = value[part]
         keys.append(str(part))
     return f"{'.'.join(keys)} = {value!r}: ", problem["msg"].removeprefix("Input ")
 
 
 def _fields_at(location: Sequence[Any]) -> list[str]:
-    """The fields that the section at `location` knows."""
+    """The fields of the section at `location`."""
     section: Any = Params
     for part in location:
         if isinstance(section, type) and issubclass(section, BaseModel):
             section = section.model_fields[part].annotation
-        else:  # dict[Name, Section]: the part is a name
+        else:  # dict[Name, Section]: `part` is a name
             section = section.__args__[1]
     return list(section.model_fields)
 
 
 def _contradictions(params: Params) -> list[str]:
-    """Combinations of values, each allowed by itself, that cannot work together."""
+    """Messages about values that are valid by themselves but cannot be combined."""
     problems = []
     assets, student = params.assets, params.student
     names = [*assets.fetched(), *assets.masked_lm]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"assets: {name!r} is defined more than once")
-    used = {f"corpus.sources.{name}.asset": source.asset for name, source in params.corpus.sources.items()}
-    used |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
-    used |= {f"assets.masked_lm.{name}.encoder": made.encoder for name, made in assets.masked_lm.items()}
-    used["teacher.asset"] = params.teacher.asset
+    references = {f"corpus.sources.{name}.asset": source.asset for name, source in params.corpus.sources.items()}
+    references |= {f"tasks.{name}.asset": task.asset for name, task in params.tasks.items()}
+    references |= {f"assets.masked_lm.{name}.encoder": lm.encoder for name, lm in assets.masked_lm.items()}
+    references["teacher.asset"] = params.teacher.asset
     for name in sorted(set(params.teacher.tasks) - set(params.tasks)):
         problems.append(f"teacher.tasks.{name}: must be one of the tasks {', '.join(sorted(params.tasks))}")
     zero, precision = params.teacher.zero, params.teacher.precision
     if zero.stage == 0 and zero.offload:
-        problems.append("teacher.zero.offload = true: must be false at stage 0, which spreads nothing")
+        problems.append("teacher.zero.offload = true: must be false at stage 0, which partitions nothing")
     if zero.stage == 0 and precision == "fp16":
         problems.append("teacher.precision = 'fp16': needs teacher.zero.stage = 1, 2 or 3")
-    may_be_made = ["teacher.asset", *(f"textbooks.augmented.{name}.masked_lm" for name in params.textbooks.augmented)]
+    trainable = ["teacher.asset", *(f"textbooks.augmented.{name}.masked_lm" for name in params.textbooks.augmented)]
     augmented = params.textbooks.augmented
     for name, book in augmented.items():
         key = f"textbooks.augmented.{name}"
-        used |= {f"{key}.masked_lm": book.masked_lm, f"{key}.vectors": book.vectors}
+        references |= {f"{key}.masked_lm": book.masked_lm, f"{key}.vectors": book.vectors}
         if name not in params.tasks:
             problems.append(f"{key}: must be one of the tasks {', '.join(sorted(params.tasks))}")
     missing = sorted(set(params.tasks) - set(augmented))
@@ -120,12 +120,12 @@ def _contradictions(params: Params) -> list[str]:
     for name, hub in assets.hub.items():
         if hub.stream and hub.kind != "dataset":
             problems.append(f"assets.hub.{name}.stream = true: must be false unless kind is 'dataset'")
-        for key in (key for key, asset in used.items() if hub.stream and asset == name and key[:6] != "corpus"):
+        for key in (key for key, asset in references.items() if hub.stream and asset == name and key[:6] != "corpus"):
             problems.append(f"{key} = {name!r}: must not be streamed; only a source of the corpus can be")
     for name, task in params.tasks.items():
         problems += [f"tasks.{name}.{problem}" for problem in _task_contradictions(task)]
-    for key, asset in used.items():
-        allowed = assets.names() if key in may_be_made else assets.fetched()
+    for key, asset in references.items():
+        allowed = assets.names() if key in trainable else assets.fetched()
         if asset not in allowed:
             problems.append(f"{key} = {asset!r}: must be one of the assets {', '.join(allowed)}")
     longest, limit = max(params.evaluate.lengths), params.adapt.max_length
@@ -135,11 +135,13 @@ def _contradictions(params: Params) -> list[str]:
         problems.append("corpus.sources: must name at least one source")
     for name in sorted(set(params.sweep.tasks) - set(params.tasks)):
         problems.append(f"sweep.tasks.{name}: must be one of the tasks {', '.join(sorted(params.tasks))}")
-    of_tasks = {f"sweep.tasks.{name}": changes for name, changes in params.sweep.tasks.items()}
-    for where, changes in {"sweep.set": params.sweep.set, **of_tasks}.items():
+    task_overrides = {f"sweep.tasks.{name}": changes for name, changes in params.sweep.tasks.items()}
+    for where, changes in {"sweep.set": params.sweep.set, **task_overrides}.items():
         for key in changes:
             if key.split(".")[0] not in ("distill", "adapt") or key.removeprefix("distill.") in AXES:
-                problems.append(f"{where}: {key!r} must be below distill or adapt, and not {', '.join(AXES)}")
+                problems.append(
+                    f"{where}: {key!r} must be a parameter of distill or adapt other than {', '.join(AXES)}"
+                )
     low, high = params.corpus.min_words, params.corpus.max_words
     if low > high:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
@@ -158,20 +160,22 @@ def _contradictions(params: Params) -> list[str]:
 def _task_contradictions(task: Task) -> list[str]:
     problems = []
     if (task.labels is None) == (task.scale is None):
-        problems.append("labels: name either `labels`, the classes, or `scale`, the lowest and highest number")
+        problems.append("labels: set either `labels` (the classes) or `scale` (the lowest and highest value)")
     if task.labels and len(set(task.labels)) < len(task.labels):
         problems.append(f"labels = {task.labels}: must name each class once")
     if task.scale and task.scale[0] >= task.scale[1]:
-        problems.append(f"scale = {task.scale}: must be the lowest and the highest number")
+        problems.append(f"scale = {task.scale}: must be the lowest and the highest value, in this order")
     allowed = get_args(NumberMetric if task.scale else ClassMetric)
     if wrong := [metric for metric in task.metrics if metric not in allowed]:
         problems.append(f"metrics = {task.metrics}: {wrong[0]!r} is not one of {', '.join(allowed)}")
     if "f1" in task.metrics and len(task.outputs) > 2:
-        problems.append(f"metrics = {task.metrics}: 'f1' is for two classes; of {len(task.outputs)} take 'macro_f1'")
+        problems.append(f"metrics = {task.metrics}: 'f1' needs two classes; for {len(task.outputs)} use 'macro_f1'")
     if len(set(task.metrics)) < len(task.metrics):
-        problems.append(f"metrics = {task.metrics}: must name each once")
+        problems.append(f"metrics = {task.metrics}: must name each metric once")
     if len({"train", *task.validation}) <= len(task.validation):
         problems.append(f"validation = {task.validation}: must name splits other than 'train', each once")
     if task.holdout is not None and len(task.validation) > 1:
-        problems.append(f"holdout = {task.holdout}: makes one split to validate on, not {', '.join(task.validation)}")
+        problems.append(
+            f"holdout = {task.holdout}: gives one validation split, but validation names {', '.join(task.validation)}"
+        )
     return problems

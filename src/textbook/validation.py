@@ -1,7 +1,7 @@
-"""Great Expectations at the doors: corpus, tasks, textbooks. What fails stops the pipeline and says which rows.
+"""Data validation with Great Expectations. A failed expectation stops the pipeline and names the rows.
 
-A suite is a YAML file: a list of expectations in Great Expectations' own words, `type` and `kwargs`. Every shard of the
-data is checked by itself, so memory is bounded by a shard.
+A suite is a YAML file with a list of expectations, each with Great Expectations' `type` and `kwargs`. Every shard is
+checked separately, so one shard is in memory at a time.
 """
 
 import json
@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from textbook.errors import UserError
-from textbook.files import write_aside
+from textbook.files import atomic_write
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
@@ -43,20 +43,26 @@ class Check:
 def validate(
     paths: Sequence[Path], suite: Path, context: dict[str, Any], report: Path, title: str, *, own: Path | None = None
 ) -> None:
-    """Check Parquet files against a suite and leave an HTML page, whatever the outcome; see `judge`.
+    """Check Parquet files against a suite and write an HTML report, also on failure.
 
     Args:
-        own: a further suite, the user's, which need not be there.
-    """
-    rules = read_suite(suite, context) + (read_suite(own, context) if own and own.is_file() else [])
-    judge(check_shards(paths, rules), report, title)
-
-
-def judge(checks: Sequence[Check], report: Path, title: str) -> None:
-    """Leave an HTML page about some checks, whatever their outcome.
+        context: values for the placeholders of the suites.
+        report: path of the report.
+        title: title of the report, which also starts the error message.
+        own: an additional suite of the user; ignored if the file does not exist.
 
     Raises:
-        UserError: names the first failed expectation, its first rows, and the page.
+        UserError: an expectation failed; see `require_success`.
+    """
+    rules = read_suite(suite, context) + (read_suite(own, context) if own and own.is_file() else [])
+    require_success(check_shards(paths, rules), report, title)
+
+
+def require_success(checks: Sequence[Check], report: Path, title: str) -> None:
+    """Write an HTML report on the checks, also on failure.
+
+    Raises:
+        UserError: a check failed; the message names the first failed expectation, its first rows and the report.
     """
     write_report(checks, title, report)
     failed = [check for check in checks if not check.success]
@@ -71,11 +77,11 @@ def judge(checks: Sequence[Check], report: Path, title: str) -> None:
 
 
 def read_suite(path: Path, context: dict[str, Any]) -> list[dict[str, Any]]:
-    """The expectations of a YAML file, in which `{{ name }}` stands for a value of `context`.
+    """Read the expectations of a YAML file; `{{ name }}` in it is replaced by a value of `context`.
 
     Raises:
-        UserError: the file is no list of `type` and `kwargs`, or Great Expectations has no such expectation, or not
-            with such arguments.
+        UserError: the file is not a list of `type` and `kwargs`, or Great Expectations does not know an expectation or
+            its arguments.
     """
     templates = Environment(undefined=StrictUndefined)
     templates.filters["tojson"] = _to_yaml
@@ -97,17 +103,17 @@ def read_suite(path: Path, context: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def check_shards(paths: Iterable[Path], suite: Sequence[dict[str, Any]]) -> list[Check]:
-    """Check each Parquet file against all expectations of a suite; one is in memory at a time."""
+    """Check each Parquet file against all expectations of a suite; one file is in memory at a time."""
     return _check_frames(((path.name, pq.read_table(path).to_pandas()) for path in paths), suite)
 
 
 def check_figures(name: str, figures: Mapping[str, Any], suite: Sequence[dict[str, Any]]) -> list[Check]:
-    """Check figures, as the columns of a table of one row, against all expectations of a suite."""
+    """Check figures against all expectations of a suite, as a table with one row and a column per figure."""
     return _check_frames([(name, pd.DataFrame([figures]))], suite)
 
 
 def write_report(checks: Sequence[Check], title: str, path: Path) -> None:
-    """The checks as an HTML page, failures first."""
+    """Write the checks as an HTML page, failures first."""
     templates = Environment(autoescape=True)
     templates.filters["shorten"] = _shorten
     page = templates.from_string(_PAGE).render(
@@ -115,8 +121,8 @@ def write_report(checks: Sequence[Check], title: str, path: Path) -> None:
         checks=sorted(checks, key=lambda check: check.success),
         failed=sum(not check.success for check in checks),
     )
-    with write_aside(path) as aside:
-        aside.write_text(page, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _check_frames(frames: Iterable[tuple[str, pd.DataFrame]], suite: Sequence[dict[str, Any]]) -> list[Check]:
@@ -131,61 +137,62 @@ def _check_frames(frames: Iterable[tuple[str, pd.DataFrame]], suite: Sequence[di
         .add_dataframe_asset("shard")
         .add_batch_definition_whole_dataframe("all")
     )
-    shown = {"result_format": "COMPLETE", "partial_unexpected_count": SHOWN_ROWS}
+    result_format = {"result_format": "COMPLETE", "partial_unexpected_count": SHOWN_ROWS}
     checks = []
     for name, frame in frames:
         batch = batches.get_batch({"dataframe": frame})
         for rule in suite:
-            checks.append(_check(name, rule, batch.validate(_expectation(rule), result_format=shown), frame))
+            checks.append(_check(name, rule, batch.validate(_expectation(rule), result_format=result_format), frame))
     return checks
 
 
 def _expectation(rule: dict[str, Any]) -> Any:
-    """The expectation that a rule of a suite stands for."""
+    """The expectation that a rule of a suite describes."""
     from great_expectations.expectations.registry import get_expectation_impl
 
     return get_expectation_impl(rule["type"])(**rule.get("kwargs", {}))
 
 
 def _check(shard: str, rule: dict[str, Any], result: Any, frame: pd.DataFrame) -> Check:
+    """The outcome of one expectation as a `Check`, with the first failing rows."""
     settings = rule.get("kwargs", {})
-    found = result.result
-    numbers = found.get("unexpected_index_list") or []
-    named = [*(settings.get(key) for key in ("column", "column_A", "column_B")), *settings.get("column_list", [])]
-    columns = [name for name in named if name in frame.columns]
-    rows = [{"row": number, "values": frame.loc[number, columns].to_dict()} for number in numbers[:SHOWN_ROWS]]
+    details = result.result
+    failing = details.get("unexpected_index_list") or []
+    names = [*(settings.get(key) for key in ("column", "column_A", "column_B")), *settings.get("column_list", [])]
+    columns = [name for name in names if name in frame.columns]
+    rows = [{"row": number, "values": frame.loc[number, columns].to_dict()} for number in failing[:SHOWN_ROWS]]
     return Check(
         shard=shard,
         expectation=rule["type"],
         settings=settings,
         success=bool(result.success),
-        failed=int(found.get("unexpected_count") or 0),
+        failed=int(details.get("unexpected_count") or 0),
         rows=rows,
-        observed=_observed(found, result.exception_info),
+        observed=_observed(details, result.exception_info),
     )
 
 
-def _observed(found: dict[str, Any], errors: dict[str, Any]) -> Any:
-    """What an expectation found in place of what it expects, or why it could not be checked."""
-    if not found:  # `errors` has one entry, or one for each metric
-        each = [errors] if "exception_message" in errors else errors.values()
-        return "; ".join(dict.fromkeys(str(error["exception_message"]) for error in each))
-    if "partial_missing_list" in found:  # two sets were compared: there is no observed value
+def _observed(details: dict[str, Any], errors: dict[str, Any]) -> Any:
+    """The observed value, or the reason why an expectation could not be evaluated."""
+    if not details:  # `errors` is one error, or has one for each metric
+        causes = [errors] if "exception_message" in errors else errors.values()
+        return "; ".join(dict.fromkeys(str(cause["exception_message"]) for cause in causes))
+    if "partial_missing_list" in details:  # a comparison of sets, which has no observed value
         unexpected, missing = (
-            ", ".join(map(str, found[f"partial_{which}_list"])) or "none" for which in ("unexpected", "missing")
+            ", ".join(map(str, details[f"partial_{side}_list"])) or "none" for side in ("unexpected", "missing")
         )
         return f"unexpected {unexpected}; missing {missing}"
-    return found.get("observed_value", found.get("details"))
+    return details.get("observed_value", details.get("details"))
 
 
 def _shorten(value: Any) -> str:
-    """The text of a value on one line, cut where it is long."""
+    """The text of a value on one line, truncated if it is long."""
     text = " ".join(str(value).split())
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text):,} characters)"
 
 
 def _to_yaml(value: Any) -> str:
-    """JSON that is YAML too, which knows no surrogate pairs and refuses some characters unless they are escaped."""
+    """A value as JSON that is valid YAML: without surrogate pairs, and with all characters beyond ASCII escaped."""
     text = json.dumps(value, ensure_ascii=False)
     return re.sub(r"[^ -~]", lambda match: f"\\U{ord(match[0]):08x}", text)
 

@@ -1,16 +1,16 @@
-"""What counts as a word: one definition for keywords, BM25, n-grams and vocabularies."""
+"""Splitting text into words: the one definition for keywords, BM25, n-grams and vocabularies."""
 
 import re
 
-# Letters and digits, apostrophes inside included ("don't" is one word), as in Lucene's standard tokenizer.
+# Runs of letters and digits, with apostrophes between them ("don't" is one word), as in Lucene's standard tokenizer.
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case, in order."""
+    """Return the words of a text in order, in lower case."""
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
-    """Where each word of a text begins and ends: word n is `text[begin:end]`, as it is written there."""
+    """Return the start and end of each word: a word is `text[start:end]`, in its original spelling."""
     return [match.span() for match in _WORD.finditer(text.replace("’", "'"))]

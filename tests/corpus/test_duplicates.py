@@ -1,4 +1,4 @@
-"""Repeated sentences are found exactly, in whatever pieces the input comes."""
+"""Finding repeated sentences, however the input is divided."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,7 @@ def write_shards(folder: Path, shards: list[list[str]], group_rows: int) -> list
 
 
 def repeats(sentences: list[str]) -> list[int]:
-    """The places of sentences that stand before, the plain way."""
+    """The places of sentences that repeat an earlier one, by a plain search."""
     return [place for place, sentence in enumerate(sentences) if sentence in sentences[:place]]
 
 
@@ -37,11 +37,11 @@ def test_all_but_the_first_of_equal_sentences_are_found(
     with TemporaryDirectory() as name:
         stretches = cut_shards(write_shards(Path(name), shards, group_rows), stretch_rows)
         files = find_duplicates(stretches, Path(name) / "work", bucket_rows)
-        found = duplicates_in(files, 0, len(sentences)).tolist()
+        places = duplicates_in(files, 0, len(sentences)).tolist()
         between = duplicates_in(files, start, stop).tolist()
         counts = count_duplicates(files, np.array([0, start, stop, len(sentences)])).tolist()
     expected = repeats(sentences)
-    assert found == expected
+    assert places == expected
     assert between == [place for place in expected if start <= place < stop]
     assert counts[1] == len(between)
     assert sum(counts) == len(expected)
@@ -50,26 +50,26 @@ def test_all_but_the_first_of_equal_sentences_are_found(
 
 @settings(max_examples=60, deadline=None)
 @given(shards_of_text, st.integers(1, 4), st.integers(1, 5))
-def test_stretches_are_the_whole_input_in_order(shards: list[list[str]], group_rows: int, stretch_rows: int) -> None:
+def test_stretches_cover_the_input_in_order(shards: list[list[str]], group_rows: int, stretch_rows: int) -> None:
     with TemporaryDirectory() as name:
         stretches = cut_shards(write_shards(Path(name), shards, group_rows), stretch_rows)
-        read = [stretch.read().to_pylist() for stretch in stretches]
-    assert [text for part in read for text in part] == [text for shard in shards for text in shard]
-    assert [len(part) for part in read] == [stretch.rows for stretch in stretches]
+        contents = [stretch.read().to_pylist() for stretch in stretches]
+    assert [text for content in contents for text in content] == [text for shard in shards for text in shard]
+    assert [len(content) for content in contents] == [stretch.rows for stretch in stretches]
     assert all(before.place + before.rows == after.place for before, after in pairwise(stretches))
     assert all(0 < stretch.rows < stretch_rows + group_rows for stretch in stretches)
 
 
-def test_what_a_killed_run_finished_is_not_done_again(tmp_path: Path) -> None:
+def test_finished_files_of_a_killed_run_are_reused(tmp_path: Path) -> None:
     stretches = cut_shards(write_shards(tmp_path, [["a", "b"], ["b", "c"], ["a"]], 2))
     whole = find_duplicates(stretches, tmp_path / "whole", bucket_rows=2)
     (tmp_path / "killed").mkdir()
-    done = ["hashes-000001.npy", "duplicates-000000.npy"]
-    for name in done:
+    finished = ["hashes-000001.npy", "duplicates-000000.npy"]
+    for name in finished:
         (tmp_path / "killed" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
-    before = [(tmp_path / "killed" / name).stat().st_mtime_ns for name in done]
+    before = [(tmp_path / "killed" / name).stat().st_mtime_ns for name in finished]
     files = find_duplicates(stretches, tmp_path / "killed", bucket_rows=2)
-    assert [(tmp_path / "killed" / name).stat().st_mtime_ns for name in done] == before
+    assert [(tmp_path / "killed" / name).stat().st_mtime_ns for name in finished] == before
     assert [path.read_bytes() for path in files] == [path.read_bytes() for path in whole]
 
 
@@ -79,7 +79,9 @@ def test_hashes_take_24_bytes_a_sentence_on_disk(tmp_path: Path) -> None:
     find_duplicates(stretches, tmp_path / "work")
     sizes = [path.stat().st_size for path in sorted((tmp_path / "work").glob("hashes-*"))]
     assert len(sizes) == 4
-    assert sum(sizes) == 24 * len(sentences) + 128 * len(sizes), "more than the hashes and NumPy's heads"
+    assert sum(sizes) == 24 * len(sentences) + 128 * len(sizes), (
+        "the files have more than hashes, places and NumPy's headers"
+    )
 
 
 def test_an_empty_input_has_no_duplicates(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""General text to clean sentences."""
+"""Splitting general text into sentences."""
 
 import json
 import os
@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import unicodedata
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textbook.corpus.sentences import Rules, keep_within, sentence_shards, split_sentences, write_sentences
+from textbook.corpus.sentences import keep_within, sentence_shards, split_sentences, write_sentences
 from textbook.errors import UserError
 from textbook.files import read_json, sha256
-from textbook.tables import Part
+from textbook.params import Corpus, Source
+from textbook.tables.files import Part
 
-RULES = Rules(column="text", where={}, language="en", min_words=1, max_words=9, max_characters=50)
+SOURCE = Source(asset="web", column="text")
+BOUNDS = Corpus(sources={}, language="en", min_words=1, max_words=9, max_characters=50)
 
 HARD = {
     "titles and initials": ["Dr. Smith met Mr. T. S. Eliot at 5 p.m. on Jan. 3.", "He left."],
@@ -51,12 +52,12 @@ HARD = {
         ("", []),
     ],
 )
-def test_sentences_of(text: str, expected: list[str]) -> None:
+def test_text_is_split_into_clean_sentences(text: str, expected: list[str]) -> None:
     assert list(split_sentences(text, "en")) == expected
 
 
 @pytest.mark.parametrize("kind", HARD)
-def test_hard_cases_are_split_right(kind: str) -> None:
+def test_hard_cases_are_split_correctly(kind: str) -> None:
     assert list(split_sentences(" ".join(HARD[kind]), "en")) == HARD[kind]
 
 
@@ -79,9 +80,9 @@ def test_splitting_loses_no_character_and_leaves_clean_sentences(text: str) -> N
         ("a 4567890123456", False),
     ],
 )
-def test_bounds_are_inclusive_and_in_words_and_characters(sentence: str, kept: bool) -> None:
-    rules = replace(RULES, min_words=2, max_words=3, max_characters=14)
-    assert keep_within(pa.array([sentence]), rules).to_pylist() == [sentence] * kept
+def test_bounds_on_words_and_characters_are_inclusive(sentence: str, kept: bool) -> None:
+    bounds = BOUNDS.model_copy(update={"min_words": 2, "max_words": 3, "max_characters": 14})
+    assert keep_within(pa.array([sentence]), bounds).to_pylist() == [sentence] * kept
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -90,8 +91,13 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def split(paths: list[Path], folder: Path, rules: Rules = RULES) -> dict[str, int]:
-    return write_sentences({Part(str(path)): sha256(path) for path in paths}, folder, rules)
+def split(
+    paths: list[Path], folder: Path, *, where: dict[str, str | int] | None = None, code: str = "code", **bounds: Any
+) -> dict[str, int]:
+    """Split tables, with some values of `BOUNDS` replaced by `bounds`."""
+    source = SOURCE.model_copy(update={"where": where or {}})
+    parts = {Part(str(path)): sha256(path) for path in paths}
+    return write_sentences(parts, folder, source, BOUNDS.model_copy(update=bounds), code)
 
 
 def sentences_in(folder: Path) -> list[str]:
@@ -101,14 +107,14 @@ def sentences_in(folder: Path) -> list[str]:
 def test_all_tables_are_split_in_order_and_counted(tmp_path: Path) -> None:
     first = write_jsonl(tmp_path / "1.jsonl", [{"text": "One is here. Two."}, {"text": None}])
     second = write_jsonl(tmp_path / "2.jsonl", [{"text": "Three is there too."}])
-    counts = split([second, first], tmp_path / "out", replace(RULES, min_words=3))
+    counts = split([second, first], tmp_path / "out", min_words=3)
     assert sentences_in(tmp_path / "out") == ["Three is there too.", "One is here."]
     assert counts == {"rows": 3, "sentences": 3, "kept": 2}
 
 
 def test_only_matching_rows_are_split(tmp_path: Path) -> None:
     rows = [{"text": "Wanted text.", "source": "a"}, {"text": "Other text.", "source": "b"}]
-    split([write_jsonl(tmp_path / "t.jsonl", rows)], tmp_path / "out", replace(RULES, where={"source": "a"}))
+    split([write_jsonl(tmp_path / "t.jsonl", rows)], tmp_path / "out", where={"source": "a"})
     assert sentences_in(tmp_path / "out") == ["Wanted text."]
 
 
@@ -117,14 +123,14 @@ def test_numbers_in_a_text_column_are_text(tmp_path: Path) -> None:
     assert sentences_in(tmp_path / "out") == ["2001"]
 
 
-def test_text_without_a_sentence_gives_a_shard_of_the_right_form(tmp_path: Path) -> None:
+def test_text_without_a_sentence_gives_an_empty_shard(tmp_path: Path) -> None:
     (tmp_path / "t.txt").touch()
     assert split([tmp_path / "t.txt"], tmp_path / "out") == {"rows": 0, "sentences": 0, "kept": 0}
     (shard,) = sentence_shards(tmp_path / "out")
     assert pq.read_table(shard).to_pydict() == {"sentence": []}
 
 
-def test_a_text_of_50_megabytes_is_split_and_its_endless_word_dropped(tmp_path: Path) -> None:
+def test_a_text_of_50_megabytes_is_split_and_its_huge_word_dropped(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
     path.write_text("Short one. " * 3_000_000 + "\n" + "A " + "b" * 20_000_000 + "\nThe end.\n")
     assert split([path], tmp_path / "out") == {"rows": 3, "sentences": 3_000_002, "kept": 3_000_001}
@@ -136,24 +142,27 @@ def test_a_repeated_file_is_split_once(tmp_path: Path) -> None:
     assert sentences_in(tmp_path / "out") == ["Same text."]
 
 
-def test_after_a_bad_table_the_good_ones_are_not_split_again(tmp_path: Path) -> None:
+def test_after_a_failure_the_finished_tables_are_not_split_again(tmp_path: Path) -> None:
     good = write_jsonl(tmp_path / "1.jsonl", [{"text": "Fine text."}])
     bad = write_jsonl(tmp_path / "2.jsonl", [{"review": "No such column."}])
     with pytest.raises(UserError, match=r"2\.jsonl: has no column 'text'; it has review"):
         split([good, bad], tmp_path / "out")
-    (done,) = (tmp_path / "out").iterdir()
-    before = done.stat()
-    split([good, write_jsonl(bad, [{"text": "Mended text."}])], tmp_path / "out")
-    assert sentences_in(tmp_path / "out") == ["Fine text.", "Mended text."]
-    assert (done.stat().st_ino, done.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    (shard,) = (tmp_path / "out").iterdir()
+    before = shard.stat()
+    split([good, write_jsonl(bad, [{"text": "Corrected text."}])], tmp_path / "out")
+    assert sentences_in(tmp_path / "out") == ["Fine text.", "Corrected text."]
+    assert (shard.stat().st_ino, shard.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-@pytest.mark.parametrize("changed", [{"min_words": 2}, {"max_characters": 20}, {"language": "de"}, {"where": {"n": 1}}])
-def test_other_rules_split_again_and_leave_nothing_of_before(tmp_path: Path, changed: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [{"min_words": 2}, {"max_characters": 20}, {"language": "de"}, {"where": {"n": 1}}, {"code": "newer"}],
+)
+def test_changed_settings_replace_all_shards(tmp_path: Path, changed: dict[str, Any]) -> None:
     table = write_jsonl(tmp_path / "1.jsonl", [{"text": "Short. A sentence of six words now.", "n": 1}])
     split([table], tmp_path / "out")
     before = {path.name for path in (tmp_path / "out").iterdir()} - {"sentences.json"}
-    split([table], tmp_path / "out", replace(RULES, **changed))
+    split([table], tmp_path / "out", **changed)
     after = {path.name for path in (tmp_path / "out").iterdir()} - {"sentences.json"}
     assert before.isdisjoint(after)
     assert len(after) == 1
@@ -162,16 +171,18 @@ def test_other_rules_split_again_and_leave_nothing_of_before(tmp_path: Path, cha
 SPLIT_ALL = """
 import os, sys
 from pathlib import Path
-from textbook.corpus.sentences import Rules, write_sentences
-from textbook.tables import Part
+from textbook.corpus.sentences import write_sentences
+from textbook.params import Corpus, Source
+from textbook.tables.files import Part
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-rules = Rules(column="text", where={}, language="en", min_words=1, max_words=9, max_characters=50)
+source = Source(asset="web", column="text")
+bounds = Corpus(sources={}, language="en", min_words=1, max_words=9, max_characters=50)
 parts = {Part(str(path)): path.name for path in sorted(Path(sys.argv[1]).iterdir())}
-print(write_sentences(parts, Path(sys.argv[2]), rules))
+print(write_sentences(parts, Path(sys.argv[2]), source, bounds, "code"))
 """
 
 
-def test_a_killed_run_goes_on_with_the_next_shard(tmp_path: Path) -> None:
+def test_a_killed_run_resumes_with_the_next_shard(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(12):
         lines = (f"The sentence number {number} {line} is here.\n" for line in range(30_000))
@@ -192,12 +203,14 @@ def test_a_killed_run_goes_on_with_the_next_shard(tmp_path: Path) -> None:
             time.sleep(0.002)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert not (killed / "sentences.json").exists(), "it looks whole"
+        assert not (killed / "sentences.json").exists(), "the folder looks complete"
         shards = {path.name: path.stat().st_mtime_ns for path in killed.glob("*.parquet")}
-        assert len(shards) < len(names), "it was finished before it could be killed"
-        assert finished.items() <= shards.items(), "a finished shard was made again"
-        assert all(sha256(killed / name) == sha256(whole / name) for name in shards), "a part of a shard looks whole"
+        assert len(shards) < len(names), "the run finished before it was killed"
+        assert finished.items() <= shards.items(), "a finished shard was written again"
+        assert all(sha256(killed / name) == sha256(whole / name) for name in shards), (
+            "an incomplete shard looks complete"
+        )
         finished = shards
     assert start(killed).communicate()[0] == expected
-    assert all((killed / name).stat().st_mtime_ns == made for name, made in finished.items())
+    assert all((killed / name).stat().st_mtime_ns == modified for name, modified in finished.items())
     assert [sha256(killed / name) for name in names] == [sha256(whole / name) for name in names]

@@ -1,4 +1,4 @@
-"""The real `dvc repro` over the real DAG, at toy size, in a copy of the project of its own."""
+"""The real `dvc repro` over the whole DAG, at toy size, in a copy of the project."""
 
 import csv
 import re
@@ -42,8 +42,8 @@ ALL_STAGES = {
 def finished(project):
     """The project after its first `dvc repro`."""
     assert project.repro() == ALL_STAGES
-    done = project.run("python", "-m", "pipelines.report")
-    assert done.returncode == 0, done.stderr
+    process = project.run("python", "-m", "pipelines.commands.report")
+    assert process.returncode == 0, process.stderr
     return project
 
 
@@ -52,7 +52,7 @@ def test_nothing_runs_twice(finished):
     assert finished.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
 
 
-def test_the_metrics_of_all_models_are_there(finished):
+def test_all_models_have_metrics(finished):
     figures = finished.json("reports/metrics.json")["films"]
     assert set(figures) == {"teacher", "scratch", "student", "onnx"}
     for model in figures.values():
@@ -62,12 +62,12 @@ def test_the_metrics_of_all_models_are_there(finished):
     assert (
         "films" in finished.run("dvc", "metrics", "show").stdout + finished.run("dvc", "metrics", "show", "--md").stdout
     )
-    printed = finished.run("python", "-m", "pipelines.summary").stdout
+    printed = finished.run("python", "-m", "pipelines.commands.summary").stdout
     assert f"{figures['teacher']['accuracy']:.1f}" in printed
     assert "make pull TASK=films" in printed
 
 
-def test_the_analysis_has_a_row_for_every_textbook_that_was_made(finished):
+def test_the_analysis_has_a_row_for_every_textbook(finished):
     reports = finished.folder / "reports"
     sizes, diversity, overlaps = (
         list(csv.DictReader((reports / f"{name}.csv").open(newline=""))) for name in ("table1", "table3", "figure3")
@@ -88,13 +88,13 @@ def test_the_analysis_has_a_row_for_every_textbook_that_was_made(finished):
     assert (reports / "figure3.svg").read_text() in (reports / "report.html").read_text()
 
 
-def test_every_door_left_a_report(finished):
+def test_every_validated_output_has_a_report(finished):
     names = {path.name for path in (finished.folder / "reports" / "validation").iterdir()}
     books = {f"textbook-films-{kind}.html" for kind in ("augmented", "contextualized", "general")}
     assert names == {"corpus.html", "task-films.html", *books}
 
 
-def test_mlflow_has_the_whole_run(finished):
+def test_mlflow_has_the_complete_run(finished):
     client = MlflowClient(f"sqlite:///{finished.folder / 'mlflow.db'}")
     registered = finished.json("data/registry/films.json")
     run = client.get_run(registered["run_id"])
@@ -120,8 +120,8 @@ def test_mlflow_has_the_whole_run(finished):
 
 
 def test_the_pulled_model_is_a_plain_pipeline(finished, tmp_path):
-    done = finished.run("python", "-m", "tracking.pull", "films", "champion", str(tmp_path / "model"))
-    assert done.returncode == 0, done.stderr
+    process = finished.run("python", "-m", "pipelines.commands.pull", "films", "champion", str(tmp_path / "model"))
+    assert process.returncode == 0, process.stderr
     code = "import sys, transformers as t; print(t.pipeline('text-classification', sys.argv[1])('great film'))"
     loaded = subprocess.run(
         [sys.executable, "-I", "-c", code, str(tmp_path / "model")], capture_output=True, text=True, cwd=tmp_path
@@ -129,13 +129,13 @@ def test_the_pulled_model_is_a_plain_pipeline(finished, tmp_path):
     assert re.search(r"'label': '(bad|good)'", loaded.stdout), loaded.stderr
 
 
-def test_a_wrong_parameter_stops_everything_before_any_other_stage(finished):
+def test_a_wrong_parameter_stops_the_run_before_any_other_stage(finished):
     finished.change(textbooks__contextualized__k=0)
-    done = finished.run("dvc", "repro")
+    process = finished.run("dvc", "repro")
     finished.change(textbooks__contextualized__k=5)
-    assert done.returncode != 0
-    assert ran(done) == {"params"}
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert process.returncode != 0
+    assert ran(process) == {"params"}
+    errors = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert "textbooks.contextualized.k = 0: " in errors[0]
     assert "greater than 0" in errors[0]
@@ -143,18 +143,19 @@ def test_a_wrong_parameter_stops_everything_before_any_other_stage(finished):
 
 def test_a_missing_column_is_one_line_and_leaves_nothing_behind(finished):
     finished.change(tasks__films__label="stars")
-    done = finished.run("dvc", "repro", "task@films")
-    left = list((finished.folder / "data").rglob("*.partial*")) + list((finished.folder / "data" / "tasks").iterdir())
+    process = finished.run("dvc", "repro", "task@films")
+    data = finished.folder / "data"
+    leftovers = [*data.rglob("*.partial*"), *(data / "tasks").iterdir()]
     finished.change(tasks__films__label="label")
-    assert done.returncode != 0
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert process.returncode != 0
+    errors = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert "reviews.csv: has no column 'stars'; it has text, label, source" in errors[0]
-    assert left == []
+    assert leftovers == []
 
 
-def test_another_k_reruns_retrieval_and_what_follows_only(finished):
-    assert finished.repro() <= {"params", "task@films"}  # what the two mistakes above left to do again
+def test_another_k_reruns_only_retrieval_and_the_stages_after_it(finished):
+    assert finished.repro() <= {"params", "task@films"}  # the stages that failed in the two tests above
     finished.change(textbooks__contextualized__k=3)
     after = {f"{stage}@films" for stage in ("two_stage", "distill", "adapt", "export", "evaluate", "register")}
     assert finished.repro() == {"params", "contextualized@films", *after, "analysis", "metrics"}
@@ -162,4 +163,4 @@ def test_another_k_reruns_retrieval_and_what_follows_only(finished):
     assert registered["version"] == "2"
     version = MlflowClient(f"sqlite:///{finished.folder / 'mlflow.db'}").get_model_version("films", "2")
     assert registered["alias"] == ("champion" if version.tags["gate.decision"] == "promoted" else "challenger")
-    assert version.tags["gate.reasons"].count("200 training rows against 200") == 1
+    assert version.tags["gate.reasons"].count("200 training rows, champion 200") == 1

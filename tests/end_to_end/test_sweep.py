@@ -1,4 +1,4 @@
-"""`make sweep` for real: Ray Tune, DVC and MLflow at toy size, left alone and killed in the middle."""
+"""The real `make sweep` with Ray Tune, DVC and MLflow, at toy size: undisturbed, killed, and with failures."""
 
 import csv
 import os
@@ -44,49 +44,49 @@ def rows(project):
 
 
 def figures(table):
-    """The table without what differs from time to time."""
+    """The table without the columns that differ between runs."""
     return [{name: value for name, value in row.items() if name not in ("seconds", "run_id")} for row in table]
 
 
 def results(project):
-    return {path: path.stat().st_mtime_ns for path in (project.folder / "data" / "cells").glob("*/result.json")}
+    return {path: path.stat().st_mtime_ns for path in (project.folder / "data" / "cells").glob("*/*/result.json")}
 
 
-def begun(project):
-    return list((project.folder / "data" / "cells").glob("*/clock.json"))
+def started_cells(project):
+    return list((project.folder / "data" / "cells").glob("*/*/clock.json"))
 
 
-def wait_for(what: Callable[[], object], process) -> None:
+def wait_for(condition: Callable[[], object], process) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not what():
+    while not condition():
         assert process.poll() is None, "the sweep ended before it could be disturbed"
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def workers(process):
-    """The processes in which Ray Tune runs cells."""
-    found = []
+    """The processes in which Ray Tune is running cells."""
+    running = []
     for child in psutil.Process(process.pid).children(recursive=True):
         try:
             if child.name().startswith("ray::Implici") or "ImplicitFunc" in " ".join(child.cmdline()):
-                found.append(child)
+                running.append(child)
         except psutil.Error:
             continue
-    return found
+    return running
 
 
 def check_runs(project, table):
-    """One finished run for each cell, none left over."""
+    """Check that MLflow has one finished run for each cell, and no other."""
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     experiments = {experiment.name: experiment.experiment_id for experiment in client.search_experiments()}
     assert client.search_runs([experiments["Default"]]) == []
     runs = client.search_runs([experiments["textbook"]], max_results=1000)
     assert "RUNNING" not in {run.info.status for run in runs}
-    mine = {run.info.run_id: run for run in runs}
+    by_id = {run.info.run_id: run for run in runs}
     assert len({row["run_id"] for row in table}) == len(table)
     for row in table:
-        run = mine[row["run_id"]]
+        run = by_id[row["run_id"]]
         assert run.info.status == "FINISHED"
         assert run.info.run_name == f"films · {row['init']} · {row['teacher']} · {row['textbook']}"
         assert run.data.metrics["student/accuracy"] == float(row["mean"])
@@ -94,12 +94,12 @@ def check_runs(project, table):
         assert [other.info.run_id for other in runs if other.data.tags.get("textbook.cell") == cell] == [row["run_id"]]
         losses = [metric.step for metric in client.get_metric_history(row["run_id"], "distill/loss")]
         assert losses == sorted(set(losses))
-        assert losses[-1] >= int(row["steps"])  # more with a second stage
+        assert losses[-1] >= int(row["steps"])  # a second stage adds steps
 
 
 @pytest.fixture(scope="module")
 def undisturbed(project):
-    """The table of a sweep that nothing happened to."""
+    """The table of an undisturbed sweep."""
     table = finish(project, start(project))
     check_runs(project, table)
     return table
@@ -115,30 +115,30 @@ def test_the_table_has_a_row_for_every_cell(undisturbed):
     assert all(0 < float(row["mean"]) <= 100 and float(row["task_relation_loss"]) > 0 for row in undisturbed)
 
 
-def test_no_cell_is_done_twice(project, undisturbed):
+def test_no_cell_runs_twice(project, undisturbed):
     before = results(project)
     assert finish(project, start(project)) == undisturbed
     assert results(project) == before
 
 
-def test_the_table_of_a_part_has_what_is_done_of_the_rest_too(project, undisturbed):
+def test_the_table_of_a_part_also_has_the_other_finished_cells(project, undisturbed):
     part = ("textbook=contextualized", "init=random", "teacher=general")
     assert finish(project, start(project, *part)) == undisturbed
 
 
-def test_killed_driver_and_killed_worker_change_nothing(project, undisturbed):
-    """SIGKILL first to the driver, and in the second attempt to a worker: the same table, and one run for each cell."""
+def test_killing_the_driver_and_a_worker_changes_nothing(project, undisturbed):
+    """SIGKILL to the driver, and in the second attempt to a worker, gives the same table and one run for each cell."""
     shutil.rmtree(project.folder / "data" / "cells")
-    project.change(sweep__set={"distill.steps": 30, "distill.lr": 1.9e-3})  # cells that no run knows yet
+    project.change(sweep__set={"distill.steps": 30, "distill.lr": 1.9e-3})  # new cells, which have no runs yet
     driver = start(project)
-    wait_for(lambda: len(results(project)) >= 1 and len(begun(project)) >= 2, driver)
+    wait_for(lambda: len(results(project)) >= 1 and len(started_cells(project)) >= 2, driver)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     done = results(project)
-    again = start(project)
-    wait_for(lambda: len(begun(project)) > len(done) and workers(again), again)
-    os.kill(workers(again)[0].pid, signal.SIGKILL)
-    table = finish(project, again)
+    second = start(project)
+    wait_for(lambda: len(started_cells(project)) > len(done) and workers(second), second)
+    os.kill(workers(second)[0].pid, signal.SIGKILL)
+    table = finish(project, second)
     assert done.items() <= results(project).items()
     check_runs(project, table)
     shutil.rmtree(project.folder / "data" / "cells")
@@ -146,21 +146,21 @@ def test_killed_driver_and_killed_worker_change_nothing(project, undisturbed):
     project.change(sweep__set={"distill.steps": 30})
 
 
-def test_a_node_that_dies_takes_no_cell_with_it(project, undisturbed, monkeypatch):
+def test_a_lost_node_loses_no_cell(project, undisturbed, monkeypatch):
     shutil.rmtree(project.folder / "data" / "cells")
-    monkeypatch.setenv("PYTHONPATH", str(project.folder / "src"))  # the nodes' workers, as if installed from there
+    monkeypatch.setenv("PYTHONPATH", str(project.folder / "src"))  # for the workers of the cluster's nodes
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         second = cluster.add_node(num_cpus=1)
         process = start(project, RAY_ADDRESS=cluster.address)
-        wait_for(lambda: len(begun(project)) >= 2, process)
+        wait_for(lambda: len(started_cells(project)) >= 2, process)
         cluster.remove_node(second, allow_graceful=False)
         assert figures(finish(project, process)) == figures(undisturbed)
     finally:
         cluster.shutdown()
 
 
-def test_a_cell_that_fails_stays_in_the_table_and_stops_no_other(project):
+def test_a_failed_cell_stays_in_the_table(project):
     project.change(sweep__set={"distill.steps": 30, "distill.lr": 1e30})
     process = start(project, "textbook=contextualized", "init=random", "teacher=task")
     assert process.wait(PATIENCE) == 1
@@ -173,14 +173,14 @@ def test_a_cell_that_fails_stays_in_the_table_and_stops_no_other(project):
 
 
 def test_snapshots_of_parts_of_the_textbook_are_scored_by_step(project):
-    """The paper's Figure 2 out of one run for each part."""
+    """One run for each part gives the paper's Figure 2."""
     settings = {"distill.steps": 30, "distill.snapshots": [10, 30]}
     project.change(sweep__top_percents=[50, 100], sweep__set=settings)
     table = finish(project, start(project, "textbook=contextualized", "init=random", "teacher=task"))
     project.change(sweep__top_percents=[100], sweep__set={"distill.steps": 30})
     with (project.folder / "reports" / "figure2.csv").open(newline="") as file:
-        found = list(csv.DictReader(file))
-    assert [(row["top_percent"], row["step"]) for row in found] == [
+        snapshots = list(csv.DictReader(file))
+    assert [(row["top_percent"], row["step"]) for row in snapshots] == [
         ("50.0", "10"),
         ("50.0", "30"),
         ("100.0", "10"),
@@ -188,44 +188,44 @@ def test_snapshots_of_parts_of_the_textbook_are_scored_by_step(project):
     ]
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     for cell in table:
-        mine = [row for row in found if row["run_id"] == cell["run_id"]]
+        of_cell = [row for row in snapshots if row["run_id"] == cell["run_id"]]
         history = client.get_metric_history(cell["run_id"], "snapshot/score")
         assert [(metric.step, metric.value) for metric in history] == [
-            (int(row["step"]), float(row["score"])) for row in mine
+            (int(row["step"]), float(row["score"])) for row in of_cell
         ]
         # The last snapshot is the student itself, adapted with the same seeds.
-        assert (mine[-1]["score"], mine[-1]["task_relation_loss"]) == (cell["mean"], cell["task_relation_loss"])
+        assert (of_cell[-1]["score"], of_cell[-1]["task_relation_loss"]) == (cell["mean"], cell["task_relation_loss"])
     assert client.get_run(table[0]["run_id"]).info.run_name.endswith(" · contextualized · top 50 %")
 
 
 @pytest.fixture
 def full_disk(project):
-    """A disk without room under the cells; gives what frees it. Only who may mount can have one."""
+    """A full disk mounted at the folder of the cells, and a function that removes it. Mounting needs root's rights."""
     cells = project.folder / "data" / "cells"
     shutil.rmtree(cells, ignore_errors=True)
     cells.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "textbook-test", str(cells)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "textbook-test", str(cells)]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("mounting a small disk needs root's rights")
-    free = ["umount", str(cells)]
-    yield partial(subprocess.run, free, check=True)
-    subprocess.run(free, capture_output=True)
+    unmount = ["umount", str(cells)]
+    yield partial(subprocess.run, unmount, check=True)
+    subprocess.run(unmount, capture_output=True)
 
 
-def test_a_full_disk_is_one_line_and_with_room_the_cell_is_made(project, undisturbed, full_disk):
+def test_a_full_disk_is_one_line_and_with_free_space_the_cell_succeeds(project, undisturbed, full_disk):
     part = ("textbook=contextualized", "init=random", "teacher=task")
     assert start(project, *part).wait(PATIENCE) == 1
     log = (project.folder / "sweep.log").read_text()
     assert "failed: Error while serializing: I/O error: No space left on device" in log
-    assert "make room and run it again" in log
+    assert "free some disk space and run it again" in log
     assert "Traceback" not in log
     assert [row["state"] for row in rows(project)] == ["failed"]
-    full_disk()
+    full_disk()  # unmounts it
     assert figures(finish(project, start(project, *part))) == figures(undisturbed[:1])
 
 
-def test_bad_cells_are_stopped_early_and_not_begun_again(project):
-    """ASHA over a good and a hopeless learning rate, as two seeds would be."""
+def test_bad_cells_are_stopped_early_and_not_started_again(project):
+    """ASHA over four seeds stops some of them."""
     asha = {"grace_steps": 10, "reduction": 2}
     project.change(sweep__asha=asha, sweep__seeds=[0, 1, 2, 3], sweep__cpus=2, sweep__set={"distill.steps": 80})
     words = ("textbook=contextualized", "init=random", "teacher=task")
@@ -236,7 +236,7 @@ def test_bad_cells_are_stopped_early_and_not_begun_again(project):
     project.change(sweep__asha=None, sweep__seeds=[0], sweep__cpus=1, sweep__set={"distill.steps": 30})
 
 
-def test_a_tracking_server_that_is_away_is_named_at_once(project):
+def test_a_missing_tracking_server_is_named_immediately(project):
     process = start(project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert process.wait(PATIENCE) == 1
     log = (project.folder / "sweep.log").read_text()

@@ -7,7 +7,7 @@ from torch import nn
 from textbook.evaluation.cost import (
     count_flops,
     count_parameters,
-    make_batch,
+    dummy_batch,
     milliseconds,
     milliseconds_by_shape,
     on_cpu,
@@ -19,7 +19,7 @@ from textbook.models.flops import encoder_flops
 
 
 class Slow(nn.Module):
-    """Takes at least so many milliseconds."""
+    """A module that takes at least the given number of milliseconds."""
 
     def __init__(self, milliseconds: float) -> None:
         super().__init__()
@@ -30,23 +30,23 @@ class Slow(nn.Module):
         return x
 
 
-def test_the_time_is_that_of_one_input_in_milliseconds():
+def test_milliseconds_measures_one_input():
     inputs = [{"x": torch.ones(1)} for _ in range(5)]
-    found = milliseconds({"slow": on_cpu(Slow(20)), "slower": on_cpu(Slow(40))}, inputs)
-    assert found["slow"] >= 20
-    assert found["slower"] >= 40
+    latencies = milliseconds({"slow": on_cpu(Slow(20)), "slower": on_cpu(Slow(40))}, inputs)
+    assert latencies["slow"] >= 20
+    assert latencies["slower"] >= 40
 
 
-def test_the_time_of_a_batch_is_shared_by_its_sentences():
+def test_milliseconds_by_shape_are_per_sentence():
     shapes = {(size, 8): {"x": torch.ones(size, 8)} for size in (1, 4)}
-    found = milliseconds_by_shape({"slow": on_cpu(Slow(20))}, shapes)
-    assert [*found["slow"]] == ["1x8", "4x8"]
-    assert found["slow"]["1x8"] >= 20
-    assert found["slow"]["4x8"] >= 5
+    latencies = milliseconds_by_shape({"slow": on_cpu(Slow(20))}, shapes)
+    assert [*latencies["slow"]] == ["1x8", "4x8"]
+    assert latencies["slow"]["1x8"] >= 20
+    assert latencies["slow"]["4x8"] >= 5
 
 
 @pytest.mark.parametrize("length", [8, 24])
-def test_the_operations_are_those_of_the_layers_and_the_head(tiny_teacher, length):
+def test_flops_are_counted_for_the_layers_and_the_head(tiny_teacher, length):
     model = load_classifier(tiny_teacher, ["a", "b", "c"], seed=0)
     config, before = model.config, model.config._attn_implementation
     head = 2 * config.hidden_size**2 + 2 * config.hidden_size * 3
@@ -54,9 +54,9 @@ def test_the_operations_are_those_of_the_layers_and_the_head(tiny_teacher, lengt
     assert model.config._attn_implementation == before
 
 
-def test_a_batch_has_tokens_of_the_vocabulary_and_the_wanted_shape(tiny_teacher):
+def test_a_dummy_batch_has_the_given_shape_and_tokens_of_the_vocabulary(tiny_teacher):
     model = load_encoder(tiny_teacher)
-    batch = make_batch(model, 3, 8)
+    batch = dummy_batch(model, 3, 8)
     assert {part.shape for part in batch.values()} == {(3, 8)}
     assert batch["input_ids"].max() < model.config.vocab_size
     assert model.config.pad_token_id not in batch["input_ids"]

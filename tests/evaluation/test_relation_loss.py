@@ -1,16 +1,12 @@
 import pytest
-import torch
+from toy_run import CPU, toy_pair
 
 from conftest import make_sentences
 from textbook.evaluation.relation_loss import mean_relation_loss
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Student
-from textbook.training.device import Device
-from textbook.training.tokens import tokenize
-
-CPU = Device(torch.device("cpu"), bf16=False)
-LAYERS = {"teacher_layer": 2, "student_layer": 2}
+from textbook.training.engine.tokens import tokenize
 
 
 @pytest.fixture
@@ -19,17 +15,16 @@ def measure(tiny_teacher):
     tokens = tokenize(tokenizer, make_sentences(50, seed=3), None, 32)
 
     def loss(student, **changes):
-        settings = {**LAYERS, "heads": 4, "pad_id": tokenizer.pad_token_id, "device": CPU, **changes}
-        return mean_relation_loss(load_encoder(tiny_teacher), student, tokens, **settings)
+        return mean_relation_loss(toy_pair(tiny_teacher, student), tokens, CPU, **changes)
 
     return loss
 
 
-def test_a_student_with_the_teachers_relations_has_no_loss(measure, tiny_teacher):
+def test_a_student_with_the_teachers_relations_has_zero_loss(measure, tiny_teacher):
     assert measure(load_encoder(tiny_teacher)) == pytest.approx(0, abs=1e-6)
 
 
-def test_it_does_not_depend_on_how_the_texts_are_batched(measure, tiny_teacher):
+def test_the_loss_does_not_depend_on_the_batch_size(measure, tiny_teacher):
     student = make_student(Student(layers=2, hidden=16, heads=4, intermediate=32), load_config(tiny_teacher), seed=0)
     whole = measure(student, batch=50)
     assert whole > 0.1

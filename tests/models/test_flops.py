@@ -1,3 +1,5 @@
+"""FLOPs match the counts of PyTorch."""
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -10,8 +12,8 @@ CONFIG = BertConfig(hidden_size=32, intermediate_size=80, num_hidden_layers=3, n
 
 
 @pytest.mark.parametrize("layer", [1, 2, 3])
-def test_the_flops_are_those_that_pytorch_counts(layer):
-    # the plain attention: PyTorch doesn't count what its fused one does on the CPU
+def test_flops_up_to_the_projections_match_those_of_pytorch(layer):
+    # eager attention, because PyTorch does not count the FLOPs of fused attention on the CPU
     encoder = AutoModel.from_config(CONFIG, attn_implementation="eager").eval()
     reader = QkvReader(encoder, layer)
     ids = torch.ones(1, 24, dtype=torch.long)
@@ -20,7 +22,7 @@ def test_the_flops_are_those_that_pytorch_counts(layer):
     assert flops_to_qkv(CONFIG, layer, 24) == counter.get_total_flops()
 
 
-def test_the_flops_of_a_whole_encoder_are_those_that_pytorch_counts():
+def test_flops_of_an_encoder_match_those_of_pytorch():
     encoder = AutoModel.from_config(CONFIG, attn_implementation="eager").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         encoder(torch.ones(1, 24, dtype=torch.long))
@@ -28,6 +30,6 @@ def test_the_flops_of_a_whole_encoder_are_those_that_pytorch_counts():
     assert encoder_flops(CONFIG, 24) + pooler == counter.get_total_flops()
 
 
-def test_the_student_counts_three_times():
-    alone = flops_to_qkv(CONFIG, 3, 24)
-    assert distillation_flops(CONFIG, 3, CONFIG, 3, 24) == 4 * alone
+def test_the_student_costs_three_forward_passes():
+    forward = flops_to_qkv(CONFIG, 3, 24)
+    assert distillation_flops(CONFIG, 3, CONFIG, 3, 24) == 4 * forward

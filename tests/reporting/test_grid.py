@@ -1,3 +1,5 @@
+"""The tables of a sweep's grid."""
+
 from textbook.reporting.grid import grids
 
 ERROR = {"standard_error": "0.5", "seeds": "2"}
@@ -31,27 +33,27 @@ def test_each_task_has_a_line_for_init_and_teacher_with_a_score_for_every_textbo
     ]
 
 
-def test_the_winner_is_ahead_of_all_others_by_twice_the_error_in_most_of_the_lines_where_one_is():
+def test_the_winner_leads_all_others_by_twice_the_error_in_the_most_lines():
     sst2, own = grids(ROWS)
-    # The differences of its three lines: 2.0 with an error of 0.8; 0.5 with 0.9; nothing to compare with.
+    # The leads in its three lines: 2.0 with an error of 0.8; 0.5 with an error of 0.9; no textbook to compare with.
     assert (sst2.winner, own.winner) == ("contextualized", "")
     (sst2, *_) = grids([*ROWS, row(textbook="augmented", mean="81.0")])
     assert sst2.winner == ""
 
 
-def test_the_papers_figures_stand_beside_ours_where_it_has_the_task():
+def test_a_score_has_the_papers_score_if_the_paper_has_the_task():
     sst2, own = grids(ROWS)
     assert [score.paper for score in sst2.lines[0][2]] == ["93.4", "95.2"]
     assert own.lines[0][2][0].paper == ""
 
 
-def test_of_several_seeds_the_mean_is_shown():
+def test_seeds_are_averaged():
     (grid,) = grids([row(mean="80.0", seed="0"), row(mean="82.0", std="1.5", seed="1")])
     assert grid.lines[0][2][0].text == "81.0 ± 1.0"
     assert len(grid.rows) == 2
 
 
-def test_a_cell_that_failed_stays_in_the_table_and_wins_nothing():
+def test_a_failed_cell_shows_its_state_and_is_never_best():
     failed = row(textbook="augmented", mean="", std="", metric="", state="failed")
     (grid,) = grids([failed, *ROWS[:1]])
     texts = {book: score.text for book, score in zip(grid.textbooks, grid.lines[0][2], strict=True)}

@@ -1,3 +1,5 @@
+"""The plot of relative relation losses."""
+
 from textbook.reporting.nearness import nearness
 
 
@@ -9,7 +11,7 @@ def row(task, textbook, loss, teacher="task", mean="80.0"):
 GENERAL, CONTEXTUALIZED = row("sst2", "general", "0.8"), row("sst2", "contextualized", "0.6")
 
 
-def test_each_init_and_teacher_has_a_panel_with_the_tasks_and_textbooks_it_has():
+def test_each_init_and_teacher_has_a_panel_with_its_tasks_and_textbooks():
     svg = nearness(
         [GENERAL, CONTEXTUALIZED, *(row("cola", book, "0.5", "general") for book in ("general", "augmented"))]
     )
@@ -18,7 +20,7 @@ def test_each_init_and_teacher_has_a_panel_with_the_tasks_and_textbooks_it_has()
         assert f">{text}<" in svg
 
 
-def test_a_task_without_the_general_textbook_or_without_anything_beside_it_is_left_out():
+def test_a_task_needs_the_general_textbook_and_another_one():
     assert ">cola<" not in nearness([GENERAL, CONTEXTUALIZED, row("cola", "contextualized", "0.5")])
     assert nearness([GENERAL, row("cola", "contextualized", "0.5")]) == ""
 

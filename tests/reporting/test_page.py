@@ -1,9 +1,11 @@
+"""The tables and the page of the report."""
+
 from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import grids
 from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.table import columns, comparison, costs
+from textbook.reporting.table import columns, comparison, cost_table
 
 FIGURES = {
     "teacher": {
@@ -64,22 +66,22 @@ def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_se
     assert teacher == ("teacher", "84.0", "22.7 M", "91.0 MB", "8.0", "1.0x")
     assert scratch[1:] == ("76.1 ± 0.5", "7.0 M", "29.0 MB", "2.0", "4.0x")
     assert student[-1] == "5.0x"
-    assert int8 == ("its best in int8 (ONNX)", "81.6", "7.0 M", "7.4 MB", "0.5", "16.0x")
+    assert int8 == ("best student, int8 ONNX", "81.6", "7.0 M", "7.4 MB", "0.5", "16.0x")
 
 
-def test_the_costs_are_by_length_and_by_batch_and_length():
-    head, teacher, _, student, _ = costs(FIGURES)
+def test_the_cost_table_has_operations_by_length_and_times_by_batch_size_and_length():
+    head, teacher, _, student, _ = cost_table(FIGURES)
     assert head[1:] == ("GFLOPs, 16 tokens", "GFLOPs, 64 tokens", "ms/sentence, 1 x 16", "ms/sentence, 32 x 64")
     assert teacher == ("teacher", "0.34", "1.40", "5.10", "4.00")
     assert student == ("distilled student", "0.05", "0.21", "1.20", "0.56")
 
 
-def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
+def test_the_page_is_self_contained_and_escapes_text(tmp_path):
     section = TaskSection(
         task="reviews",
         columns=columns("matthews"),
         rows=comparison(FIGURES),
-        costs=costs(FIGURES),
+        costs=cost_table(FIGURES),
         gain=5.3,
         textbook={"sentences": 1234},
         kind="contextualized",
@@ -116,13 +118,13 @@ def test_the_page_is_whole_in_itself_and_escapes_text(tmp_path):
         "<strong>82.5 ± 0.2</strong>",
         "<small>loss 0.300</small>",
         "<small>paper 95.2</small>",
-        "The fine-tuned teacher has 84.0.",
-        "accuracy: best is contextualized",
+        "The fine-tuned teacher scores 84.0.",
+        "accuracy: contextualized is best",
         f'<a href="{URL}/run-of-general">run-of-general</a>',
         "<td>+2.5 ± 0.7</td>",
     ):
         assert expected in html
     assert "<script" not in html
     assert html.count("<svg") == 4
-    for outside in ("src=", "<link", "@import"):
-        assert outside not in html
+    for external in ("src=", "<link", "@import"):
+        assert external not in html

@@ -1,4 +1,4 @@
-"""The paper's figures beside ours."""
+"""The paper's figures next to ours."""
 
 from typing import Any
 
@@ -45,9 +45,9 @@ def test_a_row_gets_the_papers_figures_or_empty_fields(
 
 
 @pytest.mark.parametrize("task", ["mnli", "sst2", "cola", "rte"])
-def test_the_papers_own_order_of_relevance(task: str) -> None:
+def test_the_papers_overlaps_fall_from_the_task_to_the_general_corpus(task: str) -> None:
     parts = [("task", None), ("augmented", None), *(("contextualized", p) for p in (20, 40, 60, 80, 100))]
     rows = [{"task": task, "corpus": c, "top_percent": p, "against": "task"} for c, p in [*parts, ("general", None)]]
-    found = [float(row["paper_overlap"]) for row in beside_paper("figure3", rows)]
-    assert found == sorted(found, reverse=True)
-    assert found[0] == 100
+    overlaps = [float(row["paper_overlap"]) for row in beside_paper("figure3", rows)]
+    assert overlaps == sorted(overlaps, reverse=True)
+    assert overlaps[0] == 100

@@ -1,4 +1,4 @@
-"""Keywords by RAKE, against a plain reading of Rose et al. (2010)."""
+"""RAKE keywords match a simple implementation of Rose et al. (2010)."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ text_of_words = st.lists(st.tuples(st.sampled_from(VOCABULARY), st.sampled_from(
 
 
 def reference(text: str) -> dict[str, float]:
-    """Score by phrase: that of a word is its degree in the graph of co-occurrences over its frequency."""
+    """The score of each phrase. A word scores its degree in the co-occurrence graph divided by its frequency."""
     phrases: list[list[str]] = []
     for fragment in re.split(r"[,.\"!-]+|'(?= )|(?<= )'|'$", text.lower()):
         run: list[str] = []
@@ -49,18 +49,18 @@ def test_the_example_of_the_paper() -> None:
 
 
 @given(text_of_words)
-def test_scores_are_those_of_the_reference(text: str) -> None:
+def test_scores_match_the_reference(text: str) -> None:
     assert dict(rake(text)) == pytest.approx(reference(text))
 
 
 @given(text_of_words)
-def test_phrases_are_distinct_and_the_best_come_first(text: str) -> None:
+def test_phrases_are_distinct_and_sorted_by_score(text: str) -> None:
     phrases, scores = [phrase for phrase, _ in rake(text)], [score for _, score in rake(text)]
     assert len(set(phrases)) == len(phrases)
     assert scores == sorted(scores, reverse=True)
 
 
-def test_phrases_of_equal_score_stand_as_in_the_text() -> None:
+def test_phrases_of_equal_score_keep_the_order_of_the_text() -> None:
     assert [phrase for phrase, _ in rake("a zebra and the apple or a mango")] == ["zebra", "apple", "mango"]
 
 
@@ -77,24 +77,24 @@ def test_an_apostrophe_inside_a_word_does_not_end_a_phrase() -> None:
 
 
 @given(st.one_of(text_of_words, st.text()), st.integers(1, 5))
-def test_a_query_has_words_of_the_text_and_no_stop_word_unless_there_is_nothing_else(text: str, phrases: int) -> None:
-    found, fell_back = query(text, phrases)
-    assert set(found) <= set(words(text))
+def test_a_query_has_stop_words_only_if_the_text_has_no_other_words(text: str, phrases: int) -> None:
+    keywords, fell_back = query(text, phrases)
+    assert set(keywords) <= set(words(text))
     assert fell_back == all(word in STOP_WORDS for word in words(text))
     if fell_back:
-        assert found == words(text)
+        assert keywords == words(text)
     else:
-        assert found
-        assert STOP_WORDS.isdisjoint(found)
+        assert keywords
+        assert STOP_WORDS.isdisjoint(keywords)
 
 
 @given(text_of_words, st.integers(1, 5))
-def test_a_query_is_made_of_the_best_phrases(text: str, phrases: int) -> None:
-    found, fell_back = query(text, phrases)
+def test_a_query_consists_of_the_best_phrases(text: str, phrases: int) -> None:
+    keywords, fell_back = query(text, phrases)
     if not fell_back:
-        assert " ".join(found) == " ".join(phrase for phrase, _ in rake(text)[:phrases])
+        assert " ".join(keywords) == " ".join(phrase for phrase, _ in rake(text)[:phrases])
 
 
 @pytest.mark.parametrize("text", ["It is what it is.", "Who are you?", "..."])
-def test_an_anchor_without_keywords_falls_back_to_its_plain_words(text: str) -> None:
+def test_an_anchor_without_keywords_falls_back_to_all_its_words(text: str) -> None:
     assert query(text, 20) == (words(text), True)

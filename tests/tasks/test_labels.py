@@ -1,4 +1,4 @@
-"""Labels as they stand in files, and what is refused."""
+"""Converting labels of files to numbers, and rejecting invalid ones."""
 
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,16 @@ def task(**kind: Any) -> Task:
 
 
 @pytest.mark.parametrize(
-    ("labels", "values", "numbers"),
+    ("labels", "values", "indices"),
     [
         (["bad", "good"], ["good", "bad", "good"], [1, 0, 1]),
         (["bad", "good"], [1, 0, 1], [1, 0, 1]),
         (["bad", "good"], [1.0, 0.0, 1.0], [1, 0, 1]),
         (["no", "yes"], [True, False], [1, 0]),
-        (["true", "false"], [True, False], [0, 1]),  # what CSV readers make of these words
+        (["true", "false"], [True, False], [0, 1]),  # CSV readers convert these words
         (["True", "False"], [True, False], [0, 1]),
         (["0", "1"], [1, 0, 1], [1, 0, 1]),
-        (["1", "2", "3"], [1, 3, 2], [0, 2, 1]),  # names that are numbers are meant as names
+        (["1", "2", "3"], [1, 3, 2], [0, 2, 1]),  # class names that are numbers are not indices
         (["1", "2", "3"], ["1", "3", "2"], [0, 2, 1]),
         (["1", "0"], [1, 0, 1], [0, 1, 0]),
         (["1", "-1"], [1, -1], [0, 1]),
@@ -35,20 +35,20 @@ def task(**kind: Any) -> Task:
         (["très bien", "N/A"], ["N/A", "très bien"], [1, 0]),
     ],
 )
-def test_classes_become_their_numbers(labels: list[str], values: list[Any], numbers: list[int]) -> None:
-    found = read_labels("mood", task(labels=labels), values, FILE)
-    assert found.to_pylist() == numbers
-    assert found.type == "int64"
+def test_classes_become_indices(labels: list[str], values: list[Any], indices: list[int]) -> None:
+    converted = read_labels("mood", task(labels=labels), values, FILE)
+    assert converted.to_pylist() == indices
+    assert converted.type == "int64"
 
 
-def test_numbers_on_a_scale_stay_as_they_are() -> None:
-    found = read_labels("mood", task(scale=[0, 5]), [0, 2.5, 5], FILE)
-    assert found.to_pylist() == [0.0, 2.5, 5.0]
-    assert found.type == "double"
+def test_numbers_on_a_scale_are_unchanged() -> None:
+    converted = read_labels("mood", task(scale=[0, 5]), [0, 2.5, 5], FILE)
+    assert converted.to_pylist() == [0.0, 2.5, 5.0]
+    assert converted.type == "double"
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "complaint"),
+    ("kind", "value", "problem"),
     [
         ({"labels": ["bad", "good"]}, "fair", "label 'fair' is not one of bad, good or 0 to 1"),
         ({"labels": ["bad", "good"]}, 2, "label 2 is not one of bad, good or 0 to 1"),
@@ -58,16 +58,14 @@ def test_numbers_on_a_scale_stay_as_they_are() -> None:
         ({"labels": ["bad", "good"]}, float("nan"), "label nan is not one of bad, good or 0 to 1"),
         ({"labels": ["1", "2"]}, 0, "label 0 is not one of 1, 2"),
         ({"labels": ["1", "-1"]}, 0, "label 0 is not one of 1, -1"),
-        ({"scale": [0, 5]}, "high", "label 'high' is no number from 0 to 5"),
-        ({"scale": [0, 5]}, None, "label None is no number from 0 to 5"),
-        ({"scale": [0, 5]}, float("nan"), "label nan is no number from 0 to 5"),
-        ({"scale": [0, 5]}, True, "label True is no number from 0 to 5"),
-        ({"scale": [0, 2.5]}, 2.6, "label 2.6 is no number from 0 to 2.5"),
+        ({"scale": [0, 5]}, "high", "label 'high' is not a number from 0 to 5"),
+        ({"scale": [0, 5]}, None, "label None is not a number from 0 to 5"),
+        ({"scale": [0, 5]}, float("nan"), "label nan is not a number from 0 to 5"),
+        ({"scale": [0, 5]}, True, "label True is not a number from 0 to 5"),
+        ({"scale": [0, 2.5]}, 2.6, "label 2.6 is not a number from 0 to 2.5"),
     ],
 )
-def test_a_label_that_is_none_of_the_task_is_refused_with_its_row(
-    kind: dict[str, Any], value: object, complaint: str
-) -> None:
+def test_an_invalid_label_is_rejected_with_its_row(kind: dict[str, Any], value: object, problem: str) -> None:
     with pytest.raises(UserError) as error:
         read_labels("mood", task(**kind), [1, value], FILE)
-    assert str(error.value) == f"tasks.mood: films.csv, row 1: {complaint}"
+    assert str(error.value) == f"tasks.mood: films.csv, row 1: {problem}"

@@ -1,4 +1,4 @@
-"""A labelled task in the common form."""
+"""Preparing a labelled task, and reading its splits."""
 
 import json
 from pathlib import Path
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from textbook.errors import UserError
 from textbook.params import Task
-from textbook.tasks.prepare import (
+from textbook.tasks.prepare import prepare_task
+from textbook.tasks.splits import (
     TRAIN,
     VALIDATION,
     evaluation_sentences,
-    prepare_task,
     read_split,
     sentences,
     text_columns,
@@ -31,11 +31,11 @@ ROWS: Rows = [{"review": f"Review {number}", "stars": number % 2} for number in 
 
 
 def task(**changes: Any) -> Task:
-    single = {"asset": "films", "text": ["review"], "label": "stars", "labels": ["bad", "good"], "holdout": 3}
-    return Task(**{**single, **changes})
+    fields = {"asset": "films", "text": ["review"], "label": "stars", "labels": ["bad", "good"], "holdout": 3}
+    return Task(**{**fields, **changes})
 
 
-def write(path: Path, rows: Rows) -> Path:
+def write_rows(path: Path, rows: Rows) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
@@ -44,7 +44,7 @@ def write(path: Path, rows: Rows) -> Path:
 def prepare(tmp_path: Path, settings: Task, rows: Rows | None = None) -> Path:
     folder = tmp_path / "prepared"
     folder.mkdir(exist_ok=True)
-    prepare_task("mood", settings, write(tmp_path / "films.jsonl", ROWS if rows is None else rows), folder)
+    prepare_task("mood", settings, write_rows(tmp_path / "films.jsonl", ROWS if rows is None else rows), folder)
     return folder
 
 
@@ -54,11 +54,11 @@ def rows_of(folder: Path, split: str) -> Rows:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 40), st.data())
-def test_the_holdout_and_the_rest_are_all_rows_each_once_and_in_order(
+def test_the_holdout_and_the_rest_partition_the_rows_in_order(
     tmp_path_factory: pytest.TempPathFactory, size: int, data: st.DataObject
 ) -> None:
     holdout = data.draw(st.integers(1, size - 1))
-    scale = {"labels": None, "scale": [0, 1]}  # classes would have to be in both splits
+    scale = {"labels": None, "scale": [0, 1]}  # every class needs rows in train
     rows = [{"review": f"{number:02}", "stars": number % 2} for number in range(size)]
     folder = prepare(tmp_path_factory.mktemp("task"), task(holdout=holdout, **scale), rows)
     train, validation = rows_of(folder, "train"), rows_of(folder, "validation")
@@ -67,29 +67,31 @@ def test_the_holdout_and_the_rest_are_all_rows_each_once_and_in_order(
     assert sorted(numbers) == list(range(size))
     assert numbers[:-holdout] == sorted(numbers[:-holdout])
     assert numbers[-holdout:] == sorted(numbers[-holdout:])
-    assert all(row["label"] == int(row["sentence"]) % 2 for row in [*train, *validation]), "labels left their rows"
+    assert all(row["label"] == int(row["sentence"]) % 2 for row in [*train, *validation]), (
+        "labels were moved to other rows"
+    )
 
 
 def test_the_holdout_depends_on_the_seed_alone(tmp_path: Path) -> None:
-    held = [rows_of(prepare(tmp_path, task(seed=seed)), "validation") for seed in (0, 0, 1)]
-    assert held[0] == held[1]
-    assert held[0] != held[2]
+    holdouts = [rows_of(prepare(tmp_path, task(seed=seed)), "validation") for seed in (0, 0, 1)]
+    assert holdouts[0] == holdouts[1]
+    assert holdouts[0] != holdouts[2]
 
 
-def test_a_holdout_that_leaves_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
+def test_a_holdout_of_all_rows_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^tasks\.mood\.holdout = 10: must be less than its 10 rows$"):
         prepare(tmp_path, task(holdout=10))
 
 
-def test_a_share_holds_out_so_many_of_all_rows(tmp_path: Path) -> None:
+def test_a_holdout_may_be_a_share_of_all_rows(tmp_path: Path) -> None:
     assert len(rows_of(prepare(tmp_path, task(holdout=0.2)), "validation")) == 2
 
 
-def test_without_a_holdout_the_splits_are_the_files_of_those_names(tmp_path: Path) -> None:
+def test_without_a_holdout_the_splits_are_the_files_with_their_names(tmp_path: Path) -> None:
     source, folder = tmp_path / "films", tmp_path / "prepared"
     folder.mkdir()
     for split, rows in {"train": ROWS[:6], "validation": ROWS[6:9], "test": ROWS[9:]}.items():
-        write(source / f"{split}.jsonl", rows)
+        write_rows(source / f"{split}.jsonl", rows)
     counts = prepare_task("mood", task(holdout=None), source, folder)
     assert counts == {"train": 6, "validation": 3, "duplicates": 0}
     assert validation_splits(folder) == ["validation"]
@@ -97,9 +99,9 @@ def test_without_a_holdout_the_splits_are_the_files_of_those_names(tmp_path: Pat
 
 
 @pytest.mark.parametrize("names", [["train.jsonl"], ["all.jsonl"]])
-def test_missing_validation_data_is_refused_with_the_remedy(tmp_path: Path, names: list[str]) -> None:
+def test_a_missing_split_is_rejected_with_a_remedy(tmp_path: Path, names: list[str]) -> None:
     for name in names:
-        write(tmp_path / "films" / name, ROWS)
+        write_rows(tmp_path / "films" / name, ROWS)
     split = "validation" if "train.jsonl" in names else "train"
     remedy = f"has no {split} file; add one, or set tasks.mood.holdout"
     with pytest.raises(UserError, match=rf"^tasks\.mood: {tmp_path}/films {remedy}$"):
@@ -113,15 +115,17 @@ def test_a_single_file_needs_a_holdout(tmp_path: Path) -> None:
 
 def write_splits(folder: Path, **splits: Rows) -> Path:
     for split, rows in splits.items():
-        write(folder / f"{split}.jsonl", rows)
+        write_rows(folder / f"{split}.jsonl", rows)
     return folder
 
 
-def test_pairs_have_two_columns_and_each_of_their_sentences_is_an_anchor_once(tmp_path: Path) -> None:
+def test_pairs_have_two_columns_and_their_distinct_sentences_are_anchors(tmp_path: Path) -> None:
     settings = task(text=["left", "right"], holdout=None)
     rows = [{"left": "A", "right": "B", "stars": 0}, {"left": "B", "right": "A", "stars": 1}]
-    other = [{"left": "A", "right": "C", "stars": 0}]  # not a pair of train, though a sentence of it
-    counts = prepare_task("mood", settings, write_splits(tmp_path, train=[*rows, *rows], validation=other), tmp_path)
+    validation = [{"left": "A", "right": "C", "stars": 0}]  # shares a sentence with train, but is another pair
+    counts = prepare_task(
+        "mood", settings, write_splits(tmp_path, train=[*rows, *rows], validation=validation), tmp_path
+    )
     assert counts["duplicates"] == 0
     train = read_split(tmp_path, "train")
     assert train.column_names == [*text_columns(settings), "label"] == ["sentence1", "sentence2", "label"]
@@ -129,7 +133,7 @@ def test_pairs_have_two_columns_and_each_of_their_sentences_is_an_anchor_once(tm
     assert sentences(train) == ["A", "B"]
 
 
-def test_single_sentences_have_one_column_and_each_is_an_anchor_once(tmp_path: Path) -> None:
+def test_single_sentences_have_one_column_and_the_distinct_ones_are_anchors(tmp_path: Path) -> None:
     rows = [{"review": review, "stars": number % 2} for number, review in enumerate("babc")]
     source = write_splits(tmp_path, train=rows, validation=[{"review": "d", "stars": 0}])
     prepare_task("mood", task(holdout=None), source, tmp_path)
@@ -139,14 +143,14 @@ def test_single_sentences_have_one_column_and_each_is_an_anchor_once(tmp_path: P
     assert sentences(train) == ["b", "a", "c"]
 
 
-def test_several_splits_to_validate_on_keep_their_names_but_the_first(tmp_path: Path) -> None:
-    """As MNLI's, in the layout of the Hugging Face hub."""
+def test_further_validation_splits_keep_their_names(tmp_path: Path) -> None:
+    """The splits are those of MNLI, with file names as on the Hugging Face hub."""
     source, folder = tmp_path / "glue", tmp_path / "prepared"
     folder.mkdir()
     parts = {"train-00000-of-00002": [0, 1], "train-00001-of-00002": [2, 3], "validation_matched-00000-of-00001": [4]}
     for name, numbers in {**parts, "validation_mismatched-00000-of-00001": [5, 6], "test-00000-of-00001": [7]}.items():
-        write(source / "mnli" / f"{name}.jsonl", [ROWS[number] for number in numbers])
-    write(source / "mnli_matched" / "validation-00000-of-00001.jsonl", ROWS[8:])
+        write_rows(source / "mnli" / f"{name}.jsonl", [ROWS[number] for number in numbers])
+    write_rows(source / "mnli_matched" / "validation-00000-of-00001.jsonl", ROWS[8:])
     settings = task(holdout=None, files="mnli/*", validation=["validation_matched", "validation_mismatched"])
     counts = prepare_task("mnli", settings, source, folder)
     assert counts == {"train": 4, "validation": 1, "validation_mismatched": 2, "duplicates": 0}
@@ -155,47 +159,51 @@ def test_several_splits_to_validate_on_keep_their_names_but_the_first(tmp_path: 
 
 
 def test_a_folder_may_have_a_folder_for_each_split(tmp_path: Path) -> None:
-    write(tmp_path / "train" / "0000.jsonl", ROWS[:6])
-    write(tmp_path / "validation" / "0000.jsonl", ROWS[6:])
+    write_rows(tmp_path / "train" / "0000.jsonl", ROWS[:6])
+    write_rows(tmp_path / "validation" / "0000.jsonl", ROWS[6:])
     assert prepare_task("mood", task(holdout=None), tmp_path, tmp_path)["train"] == 6
 
 
 def test_splits_of_several_data_sets_are_not_mixed(tmp_path: Path) -> None:
     for name in ("cola", "sst2"):
         write_splits(tmp_path / name, train=ROWS[:6], validation=ROWS[6:])
-    with pytest.raises(UserError, match=r"has train files in the folders cola, sst2; choose one by tasks\.mood\.files"):
+    with pytest.raises(
+        UserError, match=r"has train files in the folders cola, sst2; select one with tasks\.mood\.files"
+    ):
         prepare_task("mood", task(holdout=None), tmp_path, tmp_path)
     assert prepare_task("mood", task(holdout=None, files="sst2/*"), tmp_path, tmp_path)["train"] == 6
 
 
-def test_a_holdout_is_taken_from_the_train_files_where_there_are_some(tmp_path: Path) -> None:
+def test_a_holdout_is_drawn_from_the_train_files_if_there_are_any(tmp_path: Path) -> None:
     source = write_splits(tmp_path / "films", train=ROWS[:6], test=ROWS[6:])
     assert prepare_task("mood", task(holdout=2), source, tmp_path) == {"train": 4, "validation": 2, "duplicates": 0}
 
 
-def test_what_is_validated_on_is_not_learnt_whatever_its_label(tmp_path: Path) -> None:
-    seen = [{**ROWS[0]}, {**ROWS[1], "stars": 0}]  # the second contradicts train
-    source = write_splits(tmp_path / "films", train=[*ROWS, ROWS[0]], validation=[*seen, {"review": "new", "stars": 1}])
+def test_train_rows_with_a_text_of_the_validation_data_are_removed(tmp_path: Path) -> None:
+    shared = [{**ROWS[0]}, {**ROWS[1], "stars": 0}]  # the second has another label than in train
+    source = write_splits(
+        tmp_path / "films", train=[*ROWS, ROWS[0]], validation=[*shared, {"review": "new", "stars": 1}]
+    )
     counts = prepare_task("mood", task(holdout=None), source, tmp_path)
     assert counts == {"train": 8, "validation": 3, "duplicates": 3}
     assert [row["sentence"] for row in rows_of(tmp_path, "train")] == [row["review"] for row in ROWS[2:]]
 
 
-def test_train_data_that_are_the_validation_data_are_refused(tmp_path: Path) -> None:
+def test_train_data_equal_to_the_validation_data_is_rejected(tmp_path: Path) -> None:
     source = write_splits(tmp_path / "films", train=ROWS, validation=ROWS)
     with pytest.raises(UserError, match=r"^tasks\.mood: every text of train is also in validation$"):
         prepare_task("mood", task(holdout=None), source, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("train", "validation", "complaint"),
+    ("train", "validation", "problem"),
     [
-        ([0, 0, 1], [2], "train has no row of class 'good' (validation has 1); it has bad 2, fair 1, good 0"),
-        ([1, 1], [1], "train has no row of class 'bad' (validation has 0); it has bad 0, fair 2, good 0"),
+        ([0, 0, 1], [2], "train has no rows of class 'good' (validation has 1); it has bad 2, fair 1, good 0"),
+        ([1, 1], [1], "train has no rows of class 'bad' (validation has 0); it has bad 0, fair 2, good 0"),
     ],
 )
-def test_a_class_that_nothing_can_be_learnt_about_is_refused(
-    tmp_path: Path, train: list[int], validation: list[int], complaint: str
+def test_a_class_without_train_rows_is_rejected(
+    tmp_path: Path, train: list[int], validation: list[int], problem: str
 ) -> None:
     splits = {
         split: [{"review": f"{split} {number}", "stars": label} for number, label in enumerate(labels)]
@@ -208,13 +216,13 @@ def test_a_class_that_nothing_can_be_learnt_about_is_refused(
             write_splits(tmp_path / "films", **splits),
             tmp_path,
         )
-    assert str(error.value) == f"tasks.mood: {complaint}"
+    assert str(error.value) == f"tasks.mood: {problem}"
 
 
-def test_numbers_in_a_text_column_are_text_and_what_is_no_number_is_missing(tmp_path: Path) -> None:
+def test_numbers_in_a_text_column_become_text_and_nan_becomes_null(tmp_path: Path) -> None:
     texts = pa.array([1.5, float("nan"), 2.5])
     pq.write_table(pa.table({"review": texts, "stars": [0, 1, 1]}), tmp_path / "train.parquet")
-    write(tmp_path / "validation.jsonl", [{"review": year, "stars": year % 2} for year in (1999, 2002)])
+    write_rows(tmp_path / "validation.jsonl", [{"review": year, "stars": year % 2} for year in (1999, 2002)])
     folder = tmp_path / "prepared"
     folder.mkdir()
     prepare_task("mood", task(holdout=None), tmp_path, folder)
@@ -229,13 +237,13 @@ def test_only_rows_that_match_are_used(tmp_path: Path) -> None:
     assert sorted(used) == [f"Review {number}" for number in range(4)]
 
 
-def test_a_condition_that_nothing_matches_is_refused(tmp_path: Path) -> None:
+def test_a_condition_without_matching_rows_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^tasks\.mood: .*films\.jsonl has no rows where \{'review': 'none'\}$"):
         prepare(tmp_path, task(where={"review": "none"}))
 
 
 @pytest.mark.parametrize("column", ["text", "label"])
-def test_a_missing_column_is_refused_with_those_that_are_there(tmp_path: Path, column: str) -> None:
+def test_a_missing_column_is_rejected_with_the_existing_ones(tmp_path: Path, column: str) -> None:
     changed: dict[str, Any] = {"text": ["title"]} if column == "text" else {"label": "title"}
     with pytest.raises(UserError, match=r"films\.jsonl: has no column 'title'; it has review, stars$"):
         prepare(tmp_path, task(**changed))

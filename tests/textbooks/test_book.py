@@ -1,4 +1,4 @@
-"""A textbook on disk."""
+"""Writing and reading textbooks."""
 
 from pathlib import Path
 
@@ -7,19 +7,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from textbook.corpus.shards import write_corpus
+from textbook.corpus.merge import write_corpus
 from textbook.errors import UserError
 from textbook.textbooks.book import PAIR_SCHEMA, SCHEMA, read_book, write_book
 from textbook.textbooks.leaks import LeakFilter
 
 SENTENCES = ["zero", "one", "two is part of the evaluation", "three", "four", "five"]
-NOTHING = LeakFilter([], 4)
-TWO = LeakFilter(["Two is part of the evaluation."], 4)
+NO_LEAKS = LeakFilter([], 4)
+LEAK_TWO = LeakFilter(["Two is part of the evaluation."], 4)
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """A corpus of two sources in shards of two sentences."""
+    """A corpus with two sources, in shards of two sentences."""
     paths = {}
     for name, part in {"web": SENTENCES[:3], "book": SENTENCES[3:]}.items():
         paths[name] = tmp_path / f"source-{name}.parquet"
@@ -29,12 +29,12 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path / "corpus"
 
 
-def test_sentences_stand_in_the_given_order_with_rank_score_and_source(corpus: Path, tmp_path: Path) -> None:
+def test_sentences_keep_the_given_order_with_rank_score_and_source(corpus: Path, tmp_path: Path) -> None:
     target = tmp_path / "book.parquet"
     counts = write_book(
         corpus,
         np.array([4, 0, 3]),
-        NOTHING,
+        NO_LEAKS,
         target,
         rank=np.array([1, 1, 2], np.int32),
         score=np.array([2.5, 1.5, 3.5], np.float32),
@@ -49,25 +49,25 @@ def test_sentences_stand_in_the_given_order_with_rank_score_and_source(corpus: P
     assert read_book(target) == (["four", "zero", "three"], None)
 
 
-def test_a_book_that_was_not_searched_for_has_neither_rank_nor_score(corpus: Path, tmp_path: Path) -> None:
-    write_book(corpus, np.array([5, 1]), NOTHING, tmp_path / "book.parquet")
+def test_rank_and_score_are_null_if_not_given(corpus: Path, tmp_path: Path) -> None:
+    write_book(corpus, np.array([5, 1]), NO_LEAKS, tmp_path / "book.parquet")
     book = pq.read_table(tmp_path / "book.parquet")
     assert book.schema.equals(SCHEMA)
     assert (book["rank"].null_count, book["score"].null_count) == (2, 2)
 
 
-def test_evaluation_sentences_are_left_out_with_their_rank_and_counted(corpus: Path, tmp_path: Path) -> None:
+def test_evaluation_sentences_are_left_out_and_counted(corpus: Path, tmp_path: Path) -> None:
     target = tmp_path / "book.parquet"
     rank, score = np.array([1, 2, 3], np.int32), np.array([3, 2, 1], np.float32)
-    counts = write_book(corpus, np.array([1, 2, 3]), TWO, target, rank=rank, score=score)
+    counts = write_book(corpus, np.array([1, 2, 3]), LEAK_TWO, target, rank=rank, score=score)
     assert counts == {"sentences": 2, "bytes": len("one\nthree\n"), "leaks": 1}
     assert [(row["sentence"], row["rank"]) for row in pq.read_table(target).to_pylist()] == [("one", 1), ("three", 3)]
 
 
-def test_a_pair_with_an_evaluation_sentence_on_either_side_is_left_out(corpus: Path, tmp_path: Path) -> None:
+def test_a_pair_is_left_out_if_either_sentence_is_evaluation_data(corpus: Path, tmp_path: Path) -> None:
     target = tmp_path / "book.parquet"
     rank = np.array([1, 1, 2, 2], np.int32)
-    counts = write_book(corpus, np.array([5, 2, 1, 4]), TWO, target, partners=np.array([0, 3, 2, 3]), rank=rank)
+    counts = write_book(corpus, np.array([5, 2, 1, 4]), LEAK_TWO, target, partners=np.array([0, 3, 2, 3]), rank=rank)
     assert counts == {"sentences": 4, "bytes": len("five\nzero\nfour\nthree\n"), "leaks": 2}
     assert pq.read_schema(target).equals(PAIR_SCHEMA)
     assert pq.read_table(target).to_pylist() == [
@@ -77,13 +77,13 @@ def test_a_pair_with_an_evaluation_sentence_on_either_side_is_left_out(corpus: P
 
 
 @pytest.mark.parametrize("ids", [[], [2]], ids=["nothing retrieved", "evaluation sentences only"])
-def test_a_book_without_a_sentence_is_refused(corpus: Path, tmp_path: Path, ids: list[int]) -> None:
+def test_an_empty_textbook_is_refused(corpus: Path, tmp_path: Path, ids: list[int]) -> None:
     with pytest.raises(UserError, match=r"^book\.parquet: no sentence of .*/corpus is left for this textbook$"):
-        write_book(corpus, np.array(ids, np.int64), TWO, tmp_path / "book.parquet")
+        write_book(corpus, np.array(ids, np.int64), LEAK_TWO, tmp_path / "book.parquet")
     assert not (tmp_path / "book.parquet").exists()
 
 
-def test_a_book_of_pairs_is_read_as_pairs(tmp_path: Path) -> None:
+def test_a_textbook_of_pairs_is_read_as_pairs(tmp_path: Path) -> None:
     rows = [{"sentence": "a", "sentence2": "b", "rank": 0}, {"sentence": "c", "sentence2": "d", "rank": 1}]
     pq.write_table(pa.Table.from_pylist(rows, PAIR_SCHEMA), tmp_path / "book.parquet")
     assert read_book(tmp_path / "book.parquet") == (["a", "c"], ["b", "d"])

@@ -1,4 +1,4 @@
-"""k from a budget, against the sizes of the textbooks of all k."""
+"""The k that fits a budget matches the sizes of the textbooks for all k."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textbook.corpus.shards import write_corpus
-from textbook.corpus.take import take_sentences
+from textbook.corpus.merge import write_corpus
+from textbook.corpus.shards import take_sentences
 from textbook.errors import UserError
 from textbook.params import Budget
 from textbook.textbooks.budget import fit_budget, sentence_bytes
@@ -38,22 +38,23 @@ def size(corpus: Path, ids: list[int], unit: str) -> int:
     return len(texts) if unit == "sentences" else len("".join(f"{text}\n" for text in texts).encode())
 
 
-@settings(deadline=None)  # it writes to the disk
+@settings(deadline=None)  # slow, because it accesses the disk
 @given(
     ranks=st.lists(st.one_of(st.none(), st.integers(1, 9)), min_size=40, max_size=40).filter(any),
     unit=st.sampled_from(["sentences", "bytes"]),
     budget=st.integers(1, 1500),
 )
-def test_k_is_the_largest_whose_textbook_fits(corpus: Path, ranks: list[int | None], unit: str, budget: int) -> None:
-    found = merged(ranks, k=9)
-    sizes = {k: size(corpus, found.order(k).tolist(), unit) for k in range(1, 10)}
+def test_k_is_the_largest_that_fits_the_budget(corpus: Path, ranks: list[int | None], unit: str, budget: int) -> None:
+    hits = merged(ranks, k=9)
+    sizes = {k: size(corpus, hits.order(k).tolist(), unit) for k in range(1, 10)}
     fitting = [k for k in sizes if sizes[k] <= budget]
     if fitting:
-        assert fit_budget(found, Budget(unit=unit, size=budget), corpus) == max(fitting)
+        assert fit_budget(hits, Budget(unit=unit, size=budget), corpus) == max(fitting)
     else:
-        with pytest.raises(UserError, match=rf"size = {budget}: one sentence for each anchor has {sizes[1]} {unit}"):
-            fit_budget(found, Budget(unit=unit, size=budget), corpus)
+        message = f"size = {budget}: must be at least {sizes[1]} {unit}, the size at one sentence per anchor$"
+        with pytest.raises(UserError, match=message):
+            fit_budget(hits, Budget(unit=unit, size=budget), corpus)
 
 
-def test_the_bytes_are_those_of_a_text_file(corpus: Path) -> None:
+def test_sentence_bytes_match_the_size_of_a_text_file(corpus: Path) -> None:
     assert sentence_bytes(corpus).tolist() == [len(f"{text}\n".encode()) for text in TEXTS]

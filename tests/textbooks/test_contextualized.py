@@ -1,4 +1,4 @@
-"""The contextualized corpus: the union of what all anchors retrieve, against brute force."""
+"""The contextualized corpus matches the brute-force union of the hits of all anchors."""
 
 import re
 import subprocess
@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import make_sentences
-from textbook.params import Index as Settings
+from textbook.params import Index
 from textbook.retrieval.engines import build_index, open_index
-from textbook.retrieval.hits import Hits, Index
+from textbook.retrieval.hits import Hits, SearchIndex
 from textbook.retrieval.rake import query
 from textbook.textbooks import contextualized
 from textbook.textbooks.contextualized import UNSEEN, Merged, retrieve
@@ -29,20 +29,19 @@ corpora = st.lists(some_text, min_size=1, max_size=25)
 anchor_lists = st.lists(st.one_of(some_text, st.sampled_from(["unheard words", "It is.", "..."])), max_size=12)
 
 
-def make_index(folder: Path, corpus: list[str]) -> Index:
-    build_index([corpus], folder / "index", Settings(engine="bm25s", k1=1.2, b=0.75), "hash")
+def make_index(folder: Path, corpus: list[str]) -> SearchIndex:
+    build_index([corpus], folder / "index", Index(engine="bm25s", k1=1.2, b=0.75), "hash")
     return open_index(folder / "index", "hash")
 
 
-def union(index: Index, anchors: list[str], k: int) -> Best:
-    """What the anchors retrieve one by one: the best rank of each sentence, and the highest score at it."""
+def union(index: SearchIndex, anchors: list[str], k: int) -> Best:
+    """Search for one anchor at a time: the best rank of each sentence, and the highest score at this rank."""
     best: Best = {}
     for anchor in anchors:
         hits = index.search([query(anchor, PHRASES)[0]], k)
         for place in range(hits.counts[0]):
-            number, found = int(hits.ids[0, place]), (place + 1, float(hits.scores[0, place]))
-            rank, score = best.get(number, found)
-            best[number] = min((rank, score), found, key=lambda hit: (hit[0], -hit[1]))
+            number, hit = int(hits.ids[0, place]), (place + 1, float(hits.scores[0, place]))
+            best[number] = min(best.get(number, hit), hit, key=lambda hit: (hit[0], -hit[1]))
     return best
 
 
@@ -52,7 +51,7 @@ def as_best(merged: Merged) -> Best:
 
 @settings(max_examples=40, deadline=None)
 @given(corpora, anchor_lists, st.integers(1, 30), st.integers(1, 13))
-def test_the_result_is_the_union_over_the_anchors_in_order_of_rank_score_and_id(
+def test_the_result_is_the_union_over_the_anchors_by_rank_score_and_id(
     corpus: list[str], anchors: list[str], k: int, batch: int
 ) -> None:
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
@@ -69,15 +68,15 @@ def test_the_result_is_the_union_over_the_anchors_in_order_of_rank_score_and_id(
 @settings(max_examples=30, deadline=None)
 @given(corpora, anchor_lists, st.integers(1, 10), st.integers(0, 10))
 def test_a_smaller_k_gives_exactly_the_sentences_up_to_that_rank(
-    corpus: list[str], anchors: list[str], small: int, more: int
+    corpus: list[str], anchors: list[str], small_k: int, extra: int
 ) -> None:
     with TemporaryDirectory() as name:
         index = make_index(Path(name), corpus)
-        few, many = (retrieve(index, anchors, k=k, phrases=PHRASES) for k in (small, small + more))
-    order = many.order()
-    prefix = order[many.rank[order] <= small]
-    assert few.order().tolist() == prefix.tolist() == order[: len(prefix)].tolist()
-    assert few.score[prefix].tolist() == many.score[prefix].tolist()
+        small, large = (retrieve(index, anchors, k=k, phrases=PHRASES) for k in (small_k, small_k + extra))
+    order = large.order()
+    prefix = order[large.rank[order] <= small_k]
+    assert small.order().tolist() == prefix.tolist() == order[: len(prefix)].tolist()
+    assert small.score[prefix].tolist() == large.score[prefix].tolist()
 
 
 @settings(max_examples=25, deadline=None)
@@ -87,14 +86,14 @@ def test_the_order_of_the_anchors_does_not_matter(corpus: list[str], anchors: li
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     with TemporaryDirectory() as name:
         index = make_index(Path(name), corpus)
-        one, other = (retrieve(index, some, k=5, phrases=PHRASES) for some in (anchors, shuffled))
-    assert as_best(one) == as_best(other)
+        original, reordered = (retrieve(index, texts, k=5, phrases=PHRASES) for texts in (anchors, shuffled))
+    assert as_best(original) == as_best(reordered)
 
 
 @settings(max_examples=40, deadline=None)
 @given(corpora, anchor_lists, st.integers(1, 30), st.integers(1, 13), st.integers(1, 30))
-def test_pairs_are_of_sentences_that_one_anchor_brought_first_and_nearly_all_are_in_one(
-    corpus: list[str], anchors: list[str], k: int, batch: int, some: int
+def test_pairs_are_consecutive_sentences_of_the_same_anchor(
+    corpus: list[str], anchors: list[str], k: int, batch: int, pairs_k: int
 ) -> None:
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(contextualized, "ANCHOR_BATCH", batch)
@@ -105,42 +104,44 @@ def test_pairs_are_of_sentences_that_one_anchor_brought_first_and_nearly_all_are
         for number, anchor in enumerate(anchors):
             hits = index.search([query(anchor, PHRASES)[0]], k)
             for place in range(hits.counts[0]):
-                found = int(hits.ids[0, place])
-                if best[found] == (place + 1, float(hits.scores[0, place])):
-                    owner.setdefault(found, number)
+                sentence = int(hits.ids[0, place])
+                if best[sentence] == (place + 1, float(hits.scores[0, place])):
+                    owner.setdefault(sentence, number)
     assert as_best(merged) == best
-    order = [int(number) for number in merged.order(some)]
-    mine = [[number for number in order if owner[number] == anchor] for anchor in range(len(anchors))]
-    expected = {pair for ids in mine for pair in zip(ids[::2], ids[1::2], strict=False)}
-    ones, twos = (ids.tolist() for ids in merged.pairs(some))
-    assert set(zip(ones, twos, strict=True)) == expected
-    assert ones == [number for number in order if number in set(ones)]
+    order = [int(sentence) for sentence in merged.order(pairs_k)]
+    groups = [[sentence for sentence in order if owner[sentence] == anchor] for anchor in range(len(anchors))]
+    expected = {pair for ids in groups for pair in zip(ids[::2], ids[1::2], strict=False)}
+    firsts, seconds = (ids.tolist() for ids in merged.pairs(pairs_k))
+    assert set(zip(firsts, seconds, strict=True)) == expected
+    assert firsts == [sentence for sentence in order if sentence in set(firsts)]
 
 
 CORPUS = ["A thin plot", "Paris in spring", "it is what it is", "A plot in Paris", "zebra"]
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Index:
+def index(tmp_path: Path) -> SearchIndex:
     return make_index(tmp_path, CORPUS)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
-def test_batches_of_anchors_change_nothing(index: Index, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_does_not_depend_on_the_batch_size(
+    index: SearchIndex, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     anchors = ["The plot in spring", "Paris", "A zebra", "The plot", "It is.", "nothing known"]
-    whole = retrieve(index, anchors, k=3, phrases=PHRASES)
+    expected = retrieve(index, anchors, k=3, phrases=PHRASES)
     monkeypatch.setattr(contextualized, "ANCHOR_BATCH", batch)
-    parts = retrieve(index, anchors, k=3, phrases=PHRASES)
-    assert as_best(whole) == as_best(parts)
-    assert (whole.hits, whole.without_hits, whole.without_keywords) == (
-        parts.hits,
-        parts.without_hits,
-        parts.without_keywords,
+    merged = retrieve(index, anchors, k=3, phrases=PHRASES)
+    assert as_best(merged) == as_best(expected)
+    assert (merged.hits, merged.without_hits, merged.without_keywords) == (
+        expected.hits,
+        expected.without_hits,
+        expected.without_keywords,
     )
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_a_better_rank_wins_over_a_higher_score_whenever_it_is_found(
+def test_a_better_rank_wins_over_a_higher_score_in_any_order(
     tmp_path: Path, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = make_index(tmp_path, ["zebra lion tiger", "zebra lion", "something else"])
@@ -148,24 +149,24 @@ def test_a_better_rank_wins_over_a_higher_score_whenever_it_is_found(
     anchors = ["zebra lion tiger", "lion"]
     second, first = (as_best(retrieve(index, [anchor], k=3, phrases=PHRASES))[1] for anchor in anchors)
     assert (second[0], first[0]) == (2, 1)
-    assert second[1] > first[1], "the worse rank should have the higher score here"
-    for some in (anchors, anchors[::-1]):
-        assert as_best(retrieve(index, some, k=3, phrases=PHRASES))[1] == first
+    assert second[1] > first[1], "the test needs a worse rank with a higher score"
+    for ordered in (anchors, anchors[::-1]):
+        assert as_best(retrieve(index, ordered, k=3, phrases=PHRASES))[1] == first
 
 
-def test_hits_and_anchors_that_found_nothing_are_counted(index: Index) -> None:
+def test_hits_and_anchors_without_hits_are_counted(index: SearchIndex) -> None:
     merged = retrieve(index, ["plot", "It is what it is.", "unheard", "..."], k=5, phrases=PHRASES)
-    assert merged.hits == 2 + 1  # two sentences with `plot`, one for the anchor that fell back to its plain words
+    assert merged.hits == 2 + 1  # two sentences with `plot`, one for the anchor that fell back to all its words
     assert merged.without_keywords == 2
     assert merged.without_hits == 2
 
 
-def test_the_progress_is_shown(index: Index, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown(index: SearchIndex, capsys: pytest.CaptureFixture[str]) -> None:
     retrieve(index, ["plot"] * 7, k=1, phrases=PHRASES)
     assert re.search(r"retrieve: 100%.* 7/7 ", capsys.readouterr().err)
 
 
-def test_an_error_while_searching_reaches_the_caller(index: Index) -> None:
+def test_a_search_error_reaches_the_caller(index: SearchIndex) -> None:
     class Broken:
         sentences = index.sentences
 
@@ -194,11 +195,11 @@ def test_memory_does_not_grow_with_the_number_of_anchors(tmp_path: Path) -> None
     hits, peaks = [], []
     for times in (1, 10):
         command = [sys.executable, "-c", RETRIEVE, str(tmp_path / "index"), str(tmp_path / "anchors"), str(times)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found, peak = map(int, done.stdout.split())
-        hits.append(found)
+        process = subprocess.run(command, capture_output=True, text=True, check=True)
+        count, peak = map(int, process.stdout.split())
+        hits.append(count)
         peaks.append(peak * 1024)
     assert hits[1] == 10 * hits[0]
-    kept = 8 * (hits[1] - hits[0])  # bytes, if only the number of each hit were kept
-    assert kept > 50e6
-    assert peaks[1] - peaks[0] < kept / 4
+    id_bytes = 8 * (hits[1] - hits[0])  # memory growth if the id of every hit were stored
+    assert id_bytes > 50e6
+    assert peaks[1] - peaks[0] < id_bytes / 4

@@ -1,4 +1,4 @@
-"""Evaluation sentences never reach a textbook."""
+"""Evaluation data does not reach a textbook."""
 
 import numpy as np
 import pyarrow as pa
@@ -23,22 +23,22 @@ EVALUATION = ["The cast is fine, but the plot is thin.", "Dull!"]
         "dull",
         "“Dull”...",
     ],
-    ids=["word for word", "case and punctuation", "its beginning", "its end", "short", "short with punctuation"],
+    ids=["verbatim", "case and punctuation", "its beginning", "its end", "short", "short with punctuation"],
 )
-def test_what_repeats_evaluation_data_leaks(sentence: str) -> None:
+def test_a_sentence_that_repeats_evaluation_data_leaks(sentence: str) -> None:
     assert LeakFilter(EVALUATION, NGRAM).leaks(sentence)
 
 
 @pytest.mark.parametrize(
     "sentence",
     ["The cast is great", "fine cast, thin plot", "A dull film", "Is the plot thin, but the cast fine?", "The cast is"],
-    ids=["three words in common", "other order", "a short sentence as a part", "all its words, mixed", "a short part"],
+    ids=["three common words", "another order", "contains a short sentence", "all words, reordered", "a short part"],
 )
-def test_what_only_resembles_evaluation_data_stays(sentence: str) -> None:
+def test_a_sentence_similar_to_evaluation_data_does_not_leak(sentence: str) -> None:
     assert not LeakFilter(EVALUATION, NGRAM).leaks(sentence)
 
 
-def test_no_run_of_words_spans_two_evaluation_sentences() -> None:
+def test_n_grams_do_not_span_evaluation_sentences() -> None:
     assert not LeakFilter(["one two", "three four"], NGRAM).leaks("one two three four five")
 
 
@@ -46,7 +46,7 @@ def test_without_evaluation_data_nothing_leaks() -> None:
     assert not LeakFilter([], NGRAM).leaks("anything at all, however long it may be")
 
 
-def runs(text: str, n: int) -> list[str]:
+def ngrams(text: str, n: int) -> list[str]:
     tokens = words(text)
     return [f" {' '.join(tokens[start : start + n])} " for start in range(len(tokens) - n + 1)]
 
@@ -55,20 +55,20 @@ sentences = st.lists(st.sampled_from(["a", "b", "B", "c,", "d'e"]), max_size=10)
 
 
 @given(st.lists(sentences, max_size=4), sentences, st.integers(1, 5))
-def test_leaks_are_the_same_words_or_a_common_run(evaluation: list[str], sentence: str, ngram: int) -> None:
-    plain = [f" {' '.join(words(other))} " for other in evaluation]
-    same = f" {' '.join(words(sentence))} " in plain
-    common = any(run in other for run in runs(sentence, ngram) for other in plain)
-    assert LeakFilter(evaluation, ngram).leaks(sentence) == (same or common)
+def test_a_leak_has_the_same_words_or_a_common_n_gram(evaluation: list[str], sentence: str, ngram: int) -> None:
+    normalised = [f" {' '.join(words(other))} " for other in evaluation]
+    same_words = f" {' '.join(words(sentence))} " in normalised
+    common_ngram = any(gram in other for gram in ngrams(sentence, ngram) for other in normalised)
+    assert LeakFilter(evaluation, ngram).leaks(sentence) == (same_words or common_ngram)
 
 
 @given(st.lists(sentences, min_size=1, max_size=4), sentences, sentences, st.data())
-def test_text_around_a_long_evaluation_sentence_does_not_hide_it(
+def test_surrounding_text_does_not_hide_a_long_evaluation_sentence(
     evaluation: list[str], before: str, after: str, data: st.DataObject
 ) -> None:
-    inside = data.draw(st.sampled_from(evaluation))
-    around = f"{before} {inside} {after}"
-    assert LeakFilter(evaluation, NGRAM).leaks(around) or len(words(inside)) < NGRAM
+    quoted = data.draw(st.sampled_from(evaluation))
+    sentence = f"{before} {quoted} {after}"
+    assert LeakFilter(evaluation, NGRAM).leaks(sentence) or len(words(quoted)) < NGRAM
 
 
 def find(evaluation: list[str], ngram: int, texts: list[str]) -> list[bool]:
@@ -80,13 +80,13 @@ text = st.one_of(sentences, st.text("ab'’_ -.é😀İK", max_size=12), st.text
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(text, max_size=4), st.lists(text, max_size=4), st.integers(1, 4))
-def test_many_sentences_leak_exactly_as_one_by_one(evaluation: list[str], texts: list[str], ngram: int) -> None:
+def test_find_agrees_with_leaks_on_every_sentence(evaluation: list[str], texts: list[str], ngram: int) -> None:
     texts = [*texts, *evaluation, *(f"x {other} y" for other in evaluation)]
-    one_by_one = LeakFilter(evaluation, ngram)
-    assert find(evaluation, ngram, texts) == [one_by_one.leaks(other) for other in texts]
+    leak_filter = LeakFilter(evaluation, ngram)
+    assert find(evaluation, ngram, texts) == [leak_filter.leaks(other) for other in texts]
 
 
-def test_parts_of_a_larger_column_are_looked_at_as_they_are() -> None:
+def test_find_handles_slices_and_empty_chunks() -> None:
     column = pa.chunked_array([pa.array(["dull", "b", "Dull!"]), pa.array([], pa.string()), pa.array(["c", "dull"])])
     leaks = LeakFilter(EVALUATION, NGRAM)
     assert leaks.find(column).tolist() == [True, False, True, False, True]
@@ -95,18 +95,18 @@ def test_parts_of_a_larger_column_are_looked_at_as_they_are() -> None:
 
 
 def count_words(text: str) -> int:
-    """How many words the hashes are of; -1 where only a look at the text can say."""
-    data, ends = _as_bytes(pa.array([text]))
-    return _hash_words(data, 0, ends[1], np.zeros(len(data) + 1, np.int64))
+    """The number of words hashed; -1 if the text cannot be hashed."""
+    data, offsets = _as_bytes(pa.array([text]))
+    return _hash_words(data, 0, offsets[1], np.zeros(len(data) + 1, np.int64))
 
 
-@pytest.mark.parametrize("inside", [chr(code) for code in (*range(0x80), *range(0x2000, 0x2040))])
-def test_hashes_are_of_the_same_words_whatever_stands_between_letters(inside: str) -> None:
-    for sentence in (f"a{inside}b", f"{inside}a{inside}{inside}b{inside}", f"a'{inside}b", inside):
+@pytest.mark.parametrize("separator", [chr(code) for code in (*range(0x80), *range(0x2000, 0x2040))])
+def test_hashing_splits_words_like_the_words_function(separator: str) -> None:
+    for sentence in (f"a{separator}b", f"{separator}a{separator}{separator}b{separator}", f"a'{separator}b", separator):
         assert count_words(sentence) == len(words(sentence)), ascii(sentence)
 
 
-def test_only_what_may_leak_is_looked_at_twice() -> None:
+def test_only_suspects_are_checked_word_by_word() -> None:
     leaks = LeakFilter(EVALUATION, NGRAM)
     texts = ["Thin plot, fine cast — “great”", "THE CAST IS FINE", "dull", "A café", "the cast is dull"]
     suspects = _suspect(*_as_bytes(pa.array(texts)), NGRAM, leaks.table, 2)

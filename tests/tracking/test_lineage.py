@@ -1,3 +1,5 @@
+"""The git tags and DVC hashes of a run."""
+
 import subprocess
 
 from tracking.lineage import dvc_hashes, git_tags
@@ -17,7 +19,7 @@ stages:
 """
 
 
-def test_the_hashes_of_all_that_an_output_was_made_from(tmp_path):
+def test_the_hashes_of_an_output_and_of_everything_it_was_made_from(tmp_path):
     (tmp_path / "dvc.lock").write_text(LOCK)
     assert dvc_hashes(["data/book"], tmp_path / "dvc.lock") == {
         "data/assets/text": "m1",
@@ -27,11 +29,11 @@ def test_the_hashes_of_all_that_an_output_was_made_from(tmp_path):
     }
 
 
-def test_no_lock_file_no_hashes(tmp_path):
+def test_without_a_lock_file_there_are_no_hashes(tmp_path):
     assert dvc_hashes(["data/book"], tmp_path / "dvc.lock") == {}
 
 
-def test_the_commit_and_whether_the_tree_differs_from_it(tmp_path, monkeypatch):
+def test_the_commit_and_whether_the_tree_has_uncommitted_changes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert git_tags()["mlflow.source.git.commit"] == "none"
 

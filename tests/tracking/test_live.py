@@ -1,8 +1,10 @@
+"""Live logging of a cell."""
+
 import time
 
 import pytest
 
-from textbook.training.log import log_to_file
+from textbook.training.engine.log import log_to_file
 from tracking.live import live
 from tracking.record import Record
 from tracking.runs import record_cell
@@ -23,8 +25,8 @@ def losses(client, experiment):
     return [(metric.step, metric.value) for metric in client.get_metric_history(run_id, "distill/loss")]
 
 
-def test_a_run_shows_its_curves_while_it_goes_on(client, experiment, record, monkeypatch):
-    monkeypatch.setattr("tracking.live.LOOK_SECONDS", 0.1)
+def test_a_run_shows_its_curves_while_it_is_running(client, experiment, record, monkeypatch):
+    monkeypatch.setattr("tracking.live.POLL_SECONDS", 0.1)
     log = log_to_file(record.curves["distill"])
     with live(experiment, record, parent="sweep"):
         log(10, {"loss": 0.9})
@@ -38,7 +40,7 @@ def test_a_run_shows_its_curves_while_it_goes_on(client, experiment, record, mon
     assert losses(client, experiment) == [(10, 0.9), (20, 0.5)]
 
 
-def test_one_that_failed_goes_on_in_its_run_and_repeats_no_step(client, experiment, record):
+def test_a_failed_cell_resumes_in_its_run_and_repeats_no_step(client, experiment, record):
     def fail():
         with live(experiment, record):
             log_to_file(record.curves["distill"])(10, {"loss": 0.9})
@@ -49,7 +51,7 @@ def test_one_that_failed_goes_on_in_its_run_and_repeats_no_step(client, experime
         fail()
     assert only_run(client, experiment).info.status == "FAILED"
     with live(experiment, record):
-        log_to_file(record.curves["distill"])(20, {"loss": 0.8})  # from the last checkpoint
+        log_to_file(record.curves["distill"])(20, {"loss": 0.8})  # repeated from the last checkpoint
         log_to_file(record.curves["distill"])(30, {"loss": 0.5})
     assert losses(client, experiment) == [(10, 0.9), (20, 0.8), (30, 0.5)]
     record_cell(client, experiment, record)

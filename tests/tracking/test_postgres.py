@@ -1,4 +1,4 @@
-"""The team's server: MLflow over a real PostgreSQL with artefacts through the server, and the file that composes it."""
+"""The team's server: MLflow over a real PostgreSQL with artefacts through the server, and its compose file."""
 
 import os
 import pwd
@@ -16,15 +16,17 @@ from ruamel.yaml import YAML
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.params import Registry
-from textbook.training.log import log_to_file
+from textbook.training.engine.log import log_to_file
 from tracking.promotion import Measured, pass_gate, rollback
 from tracking.pull import pull
 from tracking.record import Record
 from tracking.registry import register
 from tracking.runs import record_cell
-from tracking.server import POOL, free_port, wait_until_healthy
+from tracking.server import SERVER_SETTINGS, free_port, wait_until_healthy
 from tracking.store import connect
 from tracking.sweeps import end_sweep, start_sweep
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or list(
@@ -35,9 +37,9 @@ MEASURED = Measured(score=80.0, ms_per_sentence=2.0, training_rows=10)
 
 @pytest.fixture
 def database(tmp_path):
-    """The URI of an empty database of a PostgreSQL of our own."""
+    """The URI of an empty database in a temporary PostgreSQL server."""
     programs, port = PROGRAMS[-1].parent, free_port()
-    # PostgreSQL refuses to run as root; a folder of root's is closed to the user that it then runs as.
+    # PostgreSQL refuses to run as root, and its user cannot read pytest's folders, which belong to root.
     user = "nobody" if os.getuid() == 0 else None
     folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pg.XXXXXX"], text=True).strip())
     if user:
@@ -58,14 +60,16 @@ def database(tmp_path):
 
 @pytest.fixture
 def server(database, tmp_path, monkeypatch):
-    """The team's server over it; everything logs there."""
+    """The URI of the team's server over the database. `MLFLOW_TRACKING_URI` is set to it."""
     monkeypatch.chdir(tmp_path)
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
     command += ["--backend-store-uri", database, "--artifacts-destination", str(tmp_path / "store")]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **POOL})
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **SERVER_SETTINGS}
+        )
     wait_until_healthy(uri, process, tmp_path / "log")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     yield uri
@@ -99,7 +103,7 @@ def test_a_sweep_and_its_models_over_postgresql(server, tiny_teacher, tmp_path):
     for digest, score in (("first", 80.0), ("second", 90.0)):
         run_id = record_cell(client, sweep.experiment, replace(record, digest=digest), parent=sweep.run_id)
         assert len(client.get_metric_history(run_id, "distill/loss")) == 50
-        version = register(client, "films", run_id, {}, "one of the tests")
+        version = register(client, "films", run_id, {}, "from a test")
 
         def compare(_folder, _rows, score=score):
             return MEASURED, replace(MEASURED, score=score)
@@ -115,7 +119,7 @@ def test_a_sweep_and_its_models_over_postgresql(server, tiny_teacher, tmp_path):
     assert rollback(client, "films") == ("2", "1")
 
 
-def test_the_compose_file_pins_its_images_and_keeps_its_passwords_elsewhere():
+def test_the_compose_file_pins_its_images_and_has_no_passwords():
     text = (ROOT / "tracking" / "compose.yaml").read_text()
     file = YAML(typ="safe").load(text)
     services = file["services"]

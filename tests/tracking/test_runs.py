@@ -1,9 +1,11 @@
+"""The run of a cell: complete, resumed, and never doubled."""
+
 from dataclasses import replace
 
 import pytest
 from mlflow.entities import Metric
 
-from textbook.training.log import log_to_file
+from textbook.training.engine.log import log_to_file
 from tracking.record import Input, Record, flatten
 from tracking.runs import CELL, COMPLETE, PARENT, find_runs, record_cell
 
@@ -32,7 +34,7 @@ def losses(client, run_id):
     return [(metric.step, metric.value) for metric in client.get_metric_history(run_id, "distill/loss")]
 
 
-def test_a_run_holds_all_of_its_record(client, experiment, record):
+def test_a_run_has_everything_of_its_record(client, experiment, record):
     run = client.get_run(record_cell(client, experiment, record, parent="sweep"))
     assert run.info.experiment_id == experiment
     assert (run.info.status, run.info.run_name) == ("FINISHED", "films · random · task · contextualized")
@@ -62,22 +64,22 @@ def test_a_cell_is_recorded_once(client, experiment, record):
     assert losses(client, run_id) == [(10, 0.9), (20, 0.5)]
 
 
-def test_what_a_killed_process_left_is_completed(client, experiment, record):
-    left = client.create_run(experiment, tags={"mlflow.user": "", CELL: record.digest}).info
-    client.set_tag(left.run_id, "mlflow.user", find_user(client, experiment, record))
-    client.log_batch(left.run_id, metrics=[Metric("distill/loss", 0.9, 1, 10)])
-    assert record_cell(client, experiment, record) == left.run_id
-    assert losses(client, left.run_id) == [(10, 0.9), (20, 0.5)]
-    assert client.get_run(left.run_id).info.status == "FINISHED"
+def test_a_run_of_a_killed_process_is_completed(client, experiment, record):
+    partial = client.create_run(experiment, tags={"mlflow.user": "", CELL: record.digest}).info
+    client.set_tag(partial.run_id, "mlflow.user", find_user(client, experiment, record))
+    client.log_batch(partial.run_id, metrics=[Metric("distill/loss", 0.9, 1, 10)])
+    assert record_cell(client, experiment, record) == partial.run_id
+    assert losses(client, partial.run_id) == [(10, 0.9), (20, 0.5)]
+    assert client.get_run(partial.run_id).info.status == "FINISHED"
 
 
 def find_user(client, experiment, record):
-    """Whom a run is recorded for."""
-    run_id = record_cell(client, experiment, replace(record, digest="for its user"))
+    """The user under whose name runs are recorded."""
+    run_id = record_cell(client, experiment, replace(record, digest="to find the user"))
     return client.get_run(run_id).data.tags["mlflow.user"]
 
 
-def test_a_run_that_was_begun_under_another_name_is_taken_over_once(client, experiment, record):
+def test_a_run_that_was_started_under_another_digest_is_taken_over_once(client, experiment, record):
     begun = record_cell(client, experiment, replace(record, digest="begun"))
     client.delete_tag(begun, COMPLETE)
     client.set_terminated(begun, "FINISHED")
@@ -85,7 +87,7 @@ def test_a_run_that_was_begun_under_another_name_is_taken_over_once(client, expe
     assert record_cell(client, experiment, replace(record, digest="two"), begun_as="begun") != begun
 
 
-def test_of_two_runs_of_a_cell_one_stays(client, experiment, record):
+def test_duplicate_runs_of_a_cell_are_deleted(client, experiment, record):
     first = record_cell(client, experiment, record)
     second = record_cell(client, experiment, replace(record, digest="twin"))
     client.set_tag(second, CELL, record.digest)
@@ -94,7 +96,7 @@ def test_of_two_runs_of_a_cell_one_stays(client, experiment, record):
     assert [run.info.run_id for run in find_runs(client, experiment, CELL, record.digest)] == [second]
 
 
-def test_a_step_that_was_done_again_is_logged_once(client, experiment, record):
+def test_a_repeated_step_is_logged_once(client, experiment, record):
     log_to_file(record.curves["distill"])(20, {"loss": 0.4})
     assert losses(client, record_cell(client, experiment, record)) == [(10, 0.9), (20, 0.4)]
 

@@ -1,4 +1,4 @@
-"""Servers: several writers at once, and servers that are away at the start, in the middle, or left behind."""
+"""Tracking servers: concurrent writers, and servers that are missing, go down or outlive their driver."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from textbook.errors import UserError
-from textbook.training.log import log_to_file
+from textbook.training.engine.log import log_to_file
 from tracking.live import live
 from tracking.record import Record
 from tracking.runs import CELL, record_cell
@@ -20,6 +20,7 @@ from tracking.server import artifact_root, free_port, server_command, serving, w
 from tracking.store import connect, experiment_id, local_store
 from tracking.sweeps import start_sweep
 
+ROOT = Path(__file__).parents[2]
 WRITERS, STEPS, PARAMS = 32, 60, 40
 DRIVER = """
 import sys, time
@@ -41,30 +42,33 @@ def write_history(path, steps, start=0):
 
 
 def listens(uri):
-    with socket.socket() as found:
-        return found.connect_ex((uri.split("/")[2].split(":")[0], int(uri.rsplit(":", 1)[1]))) == 0
+    with socket.socket() as client:
+        return client.connect_ex((uri.split("/")[2].split(":")[0], int(uri.rsplit(":", 1)[1]))) == 0
 
 
-def write_run(uri, experiment, parent, folder, number, together):
-    """What each of the processes does."""
+def write_run(uri, experiment, parent, folder, number, barrier):
+    """Record a cell; each writer process runs this."""
     os.environ["MLFLOW_TRACKING_URI"] = uri
     history = folder / f"history-{number}.jsonl"
     write_history(history, STEPS)
     params = {f"param.{name}": f"{number}-{name}" for name in range(PARAMS)}
     record = cell(f"cell-{number}", history, params=params, metrics={"student/score": float(number)})
     client = connect()
-    together.wait()
+    barrier.wait()
     record_cell(client, experiment, record, parent=parent)
 
 
-def test_32_processes_log_at_once_to_a_server_that_ends_with_its_driver(client, tmp_path):
+@pytest.mark.slow
+def test_32_processes_log_concurrently_to_a_server_that_ends_with_its_driver(client, tmp_path):
     sweep = start_sweep(client, "textbook", "sweep", "grid", {})
-    with subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True) as driver:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-c", DRIVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as driver:
         uri = driver.stdout.readline().strip()
-        fork = multiprocessing.get_context("fork")  # what they need is imported
-        together = fork.Barrier(WRITERS)
+        fork = multiprocessing.get_context("fork")  # forked writers need no imports
+        barrier = fork.Barrier(WRITERS)
         writers = [
-            fork.Process(target=write_run, args=(uri, sweep.experiment, sweep.run_id, tmp_path, number, together))
+            fork.Process(target=write_run, args=(uri, sweep.experiment, sweep.run_id, tmp_path, number, barrier))
             for number in range(WRITERS)
         ]
         for writer in writers:
@@ -91,7 +95,7 @@ def test_32_processes_log_at_once_to_a_server_that_ends_with_its_driver(client, 
 
 
 def start_server(port):
-    """An MLflow server over the local store, in the foreground of its own session."""
+    """An MLflow server over the local store, in a session of its own."""
     log = Path(f"server-{port}.log")
     command = server_command(port, local_store(), artifact_root())
     with log.open("a") as file:
@@ -105,7 +109,8 @@ def stop_server(process):
     process.wait()
 
 
-def test_a_server_that_goes_away_in_the_middle_costs_nothing(client, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_nothing_is_lost_if_the_server_goes_down(client, tmp_path, monkeypatch):
     port = free_port()
     server = start_server(port)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
@@ -130,11 +135,11 @@ def test_a_server_that_goes_away_in_the_middle_costs_nothing(client, tmp_path, m
     (run,) = client.search_runs([experiment])
     assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
     assert run.data.metrics["student/score"] == 80.0
-    found = client.get_metric_history(run_id, "distill/loss")
-    assert [(metric.step, metric.value) for metric in found] == [(step, 1 / step) for step in range(1, 21)]
+    losses = client.get_metric_history(run_id, "distill/loss")
+    assert [(metric.step, metric.value) for metric in losses] == [(step, 1 / step) for step in range(1, 21)]
 
 
-def test_a_server_that_is_away_from_the_start_is_a_clear_error(client, monkeypatch):
+def test_a_missing_server_is_a_clear_error(client, monkeypatch):
     uri = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(UserError, match=rf"MLFLOW_TRACKING_URI = {uri}: no MLflow server answers"):
@@ -143,10 +148,10 @@ def test_a_server_that_is_away_from_the_start_is_a_clear_error(client, monkeypat
         pass
 
 
-def test_something_else_that_answers_is_a_clear_error(client, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        other.listen()
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{other.getsockname()[1]}")
+def test_a_listener_that_does_not_answer_is_a_clear_error(client, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.listen()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listener.getsockname()[1]}")
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
         with pytest.raises(UserError, match="no MLflow server answers"):

@@ -1,3 +1,5 @@
+"""The run of a sweep: resumed, ended, and left alone if it belongs to another driver."""
+
 import pytest
 
 from tracking.runs import CELL, PARENT
@@ -19,7 +21,7 @@ def cell_of(client, sweep, digest):
     return client.create_run(sweep.experiment, tags=tags).info.run_id
 
 
-def test_the_same_sweep_goes_on_in_its_run(client, tmp_path):
+def test_the_same_sweep_resumes_its_run(client, tmp_path):
     first = begin(client)
     assert first.experiment == experiment_id(client, "textbook")
     assert client.get_run(first.run_id).data.tags["grid"] == "2 x 2"
@@ -34,7 +36,7 @@ def test_the_same_sweep_goes_on_in_its_run(client, tmp_path):
 
 
 @pytest.mark.parametrize("digest", ["grid", "another grid"])
-def test_what_a_killed_sweep_left_running_is_ended(client, digest):
+def test_runs_of_a_killed_sweep_are_ended(client, digest):
     killed = begin(client)
     running, finished = (cell_of(client, killed, name) for name in ("one", "two"))
     client.set_terminated(finished, "FINISHED")
@@ -44,9 +46,9 @@ def test_what_a_killed_sweep_left_running_is_ended(client, digest):
     assert status(client, killed.run_id) == ("RUNNING" if digest == "grid" else "KILLED")
 
 
-def test_the_sweeps_of_others_are_left_alone(client):
-    theirs = begin(client)
-    running = cell_of(client, theirs, "one")
-    client.set_tag(theirs.run_id, "textbook.place", "elsewhere:/a/folder")
+def test_sweeps_of_other_drivers_are_left_alone(client):
+    other = begin(client)
+    running = cell_of(client, other, "one")
+    client.set_tag(other.run_id, "textbook.place", "elsewhere:/a/folder")
     begin(client, "another grid")
-    assert status(client, theirs.run_id) == status(client, running) == "RUNNING"
+    assert status(client, other.run_id) == status(client, running) == "RUNNING"

@@ -1,3 +1,5 @@
+"""Time, tokens and cost from a history."""
+
 import pytest
 
 from tracking.usage import costs, training_seconds, training_tokens
@@ -7,18 +9,18 @@ def history(*lines):
     return [{"step": step, "time": 1_000 * second, "tokens_per_second": speed} for step, second, speed in lines]
 
 
-def test_the_first_interval_is_taken_to_be_as_long_as_the_others():
+def test_the_first_interval_is_estimated_from_the_others():
     lines = history((10, 100, 50), (20, 104, 50), (30, 108, 100))
     assert training_seconds(lines) == 12
     assert training_tokens(lines) == 4 * 50 + 4 * 50 + 4 * 100
 
 
-def test_a_pause_is_no_work():
+def test_a_pause_does_not_count():
     lines = history((10, 100, 50), (20, 104, 50), (30, 10_000, 50), (40, 10_004, 50))
     assert training_seconds(lines) == 16
 
 
-def test_a_history_without_an_interval_has_no_time():
+def test_a_history_without_an_interval_takes_no_time():
     assert training_seconds([]) == training_seconds(history((10, 100, 50))) == 0
 
 

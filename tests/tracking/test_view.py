@@ -1,4 +1,4 @@
-"""The UI in a real browser: it opens with our columns and charts, and Compare shows our metrics."""
+"""The UI in a real browser: its default columns and charts, and the comparison of runs."""
 
 import os
 import re
@@ -11,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from textbook.training.log import log_to_file
+from textbook.training.engine.log import log_to_file
 from tracking.record import Record
 from tracking.runs import record_cell
 from tracking.server import free_port, wait_until_healthy
 from tracking.sweeps import end_sweep, start_sweep
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "reports" / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 TEXTBOOKS = ("general", "augmented", "contextualized", "contextualized+augmented")
 
-# The panel that MLflow 3.17 opens once for a new user.
+# Keeps closed the panel that MLflow 3.17 opens for a new user.
 WITHOUT_ASSISTANT = """
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
@@ -30,7 +32,7 @@ localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
 
 
 def fill(client, folder):
-    """A sweep of 16 cells."""
+    """Record a sweep of 16 cells."""
     sweep = start_sweep(client, "textbook", "sweep of 16 cells", "grid", {})
     for number, (init, teacher, textbook) in enumerate(product(("random", "general"), ("task", "general"), TEXTBOOKS)):
         loss = 1.9 - 0.2 * TEXTBOOKS.index(textbook) - 0.1 * (init == "general")
@@ -60,13 +62,13 @@ def fill(client, folder):
 
 @pytest.fixture
 def ui(client, tmp_path):
-    """`make ui` over a store with a sweep; gives the address that it prints."""
+    """The address that `make ui` prints, over a store with a sweep."""
     fill(client, tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    port = free_port()
+    port, environment = free_port(), {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     with (tmp_path / "ui.log").open("w") as log:
-        command = [sys.executable, "-m", "tracking.server", str(port)]
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        command = [sys.executable, "-m", "pipelines.commands.ui", str(port)]
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environment)
     wait_until_healthy(f"http://127.0.0.1:{port}", server, tmp_path / "ui.log")
     yield re.search(r"http://\S+viewStateShareKey=\S+", (tmp_path / "ui.log").read_text()).group()
     os.killpg(server.pid, signal.SIGKILL)
@@ -74,7 +76,7 @@ def ui(client, tmp_path):
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
-def test_the_ui_opens_with_our_columns_and_charts_and_compares_runs(ui):
+def test_the_ui_opens_with_columns_and_charts_and_compares_runs(ui):
     from playwright.sync_api import sync_playwright
 
     SHOTS.mkdir(parents=True, exist_ok=True)
@@ -121,7 +123,7 @@ def test_the_ui_opens_with_our_columns_and_charts_and_compares_runs(ui):
         bars = page.locator("g.barlayer g.point")
         bars.first.wait_for()
         assert bars.count() >= 16
-        for axis in ("init", "teacher", "textbook", "student/score"):  # of the parallel coordinates
+        for axis in ("init", "teacher", "textbook", "student/score"):  # the axes of the parallel coordinates
             page.locator("svg text").get_by_text(axis, exact=True).first.wait_for()
         page.get_by_label("Hide banner").click()
         page.screenshot(path=SHOTS / "charts.png")

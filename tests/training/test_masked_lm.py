@@ -1,4 +1,4 @@
-"""An encoder that learns to fill masked words: what is hidden, that it learns, and that it goes on where it was."""
+"""Masked-LM training: which tokens are hidden, that the model learns, and that a killed run resumes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModel, BertConfig, BertModel, BertTokenizerFast, PreTrainedModel
 
-import textbook.training.masked_lm as module
+import textbook.training.engine.checkpoints as checkpoints_module
 from conftest import MEALS, make_meals
 from textbook.errors import UserError
 from textbook.models.encoder import load_tokenizer
 from textbook.params import MaskedLmAsset
-from textbook.textbooks.candidates import double, load_masked_lm, predict
-from textbook.training.device import Device
-from textbook.training.log import Log, silent
+from textbook.textbooks.augmentation.candidates import double, load_masked_lm, predict_candidates
+from textbook.training.engine.device import Device
+from textbook.training.engine.log import Log, silent
+from textbook.training.engine.tokens import tokenize
 from textbook.training.masked_lm import add_head, hide, train_masked_lm
-from textbook.training.tokens import tokenize
 
 CPU = Device(torch.device("cpu"), bf16=False)
 SETTINGS = {
@@ -54,12 +54,12 @@ def train(encoder: Path, log: Log = silent, checkpoints: Path | None = None, **c
     tokenizer = load_tokenizer(encoder)
     tokens = tokenize(tokenizer, make_meals(400, seed=0), make_meals(400, seed=1), 32)
     model = add_head(encoder, seed=0)
-    how = MaskedLmAsset(**{**SETTINGS, **changes})
-    train_masked_lm(model, tokenizer, tokens, how, device=CPU, log=log, checkpoints=checkpoints)
+    asset = MaskedLmAsset(**{**SETTINGS, **changes})
+    train_masked_lm(model, tokenizer, tokens, asset, device=CPU, log=log, checkpoints=checkpoints)
     return model
 
 
-def test_the_trained_model_proposes_what_fits(encoder: Path, tmp_path: Path) -> None:
+def test_the_trained_model_predicts_words_that_fit(encoder: Path, tmp_path: Path) -> None:
     history: list[Mapping[str, float]] = []
     model = train(encoder, log=lambda _, figures: history.append(figures), steps=200)
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
@@ -70,32 +70,32 @@ def test_the_trained_model_proposes_what_fits(encoder: Path, tmp_path: Path) -> 
     sentence = "the dog finds sour meat."
     for kind, word in (("animal", "dog"), ("verb", "finds"), ("taste", "sour"), ("food", "meat")):
         start = sentence.index(word)
-        (found,) = predict(lm, [(double(lm, [sentence])[0], (start, start + len(word)))], k=5, batch=8)
-        assert set(found) == set(MEALS[kind])
+        (predicted,) = predict_candidates(lm, [(double(lm, [sentence])[0], (start, start + len(word)))], k=5, batch=8)
+        assert set(predicted) == set(MEALS[kind])
 
 
-def test_the_head_comes_on_top_of_the_encoder_and_shares_its_embeddings(encoder: Path) -> None:
+def test_the_head_is_added_to_the_encoder_and_shares_its_embeddings(encoder: Path) -> None:
     model = add_head(encoder, seed=0)
     for name, weight in AutoModel.from_pretrained(encoder, add_pooling_layer=False).state_dict().items():
         assert torch.equal(model.base_model.state_dict()[name], weight), name
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
 
 
-def test_what_is_no_encoder_is_refused(encoder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no masked language model can be made of it"):
+def test_a_missing_or_incomplete_encoder_is_refused(encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be loaded as a masked language model"):
         add_head(tmp_path, seed=0)
-    whole = AutoModel.from_pretrained(encoder)
-    rest = {name: weight for name, weight in whole.state_dict().items() if "layer.1.output" not in name}
-    whole.save_pretrained(tmp_path, state_dict=rest)
-    with pytest.raises(UserError, match=r"is no whole encoder; it lacks bert\.encoder\.layer\.1\.output"):
+    uninterrupted = AutoModel.from_pretrained(encoder)
+    rest = {name: weight for name, weight in uninterrupted.state_dict().items() if "layer.1.output" not in name}
+    uninterrupted.save_pretrained(tmp_path, state_dict=rest)
+    with pytest.raises(UserError, match=r"the encoder is incomplete; it lacks bert\.encoder\.layer\.1\.output"):
         add_head(tmp_path, seed=0)
 
 
 @pytest.mark.parametrize("die_at", [10, 30])
-def test_a_killed_run_goes_on_to_the_same_weights(
+def test_a_killed_run_resumes_to_the_same_weights(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, die_at: int
 ) -> None:
-    monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(checkpoints_module, "CHECKPOINT_SECONDS", 0)
 
     class Killed(Exception):
         pass
@@ -104,36 +104,38 @@ def test_a_killed_run_goes_on_to_the_same_weights(
         if step == die_at:
             raise Killed
 
-    whole = train(encoder)
+    uninterrupted = train(encoder)
     with pytest.raises(Killed):
         train(encoder, log=die, checkpoints=tmp_path)
     steps: list[int] = []
     resumed = train(encoder, log=lambda step, _: steps.append(step), checkpoints=tmp_path)
     assert min(steps) == die_at
-    for name, value in whole.state_dict().items():
+    for name, value in uninterrupted.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(encoder: Path) -> None:
-    with pytest.raises(UserError, match=r"masked LM: the loss of the steps up to \d+ is (nan|inf); a smaller lr"):
+    with pytest.raises(
+        UserError, match=r"masked LM: the loss of the steps up to \d+ is (nan|inf); try a smaller lr than 1e"
+    ):
         train(encoder, lr=1e30)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40))
 @settings(max_examples=50)
-def test_only_what_may_be_hidden_is_and_the_rest_stays(seed: int, length: int) -> None:
-    chance = np.random.default_rng(seed)
-    ids = chance.integers(10, 100, (3, length))
-    allowed = chance.random(ids.shape) < 0.5
-    given_ids, hidden = hide(ids, allowed, mask_id=4, vocabulary=100, chance=chance)
+def test_only_allowed_tokens_are_hidden_and_the_others_are_unchanged(seed: int, length: int) -> None:
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(10, 100, (3, length))
+    allowed = rng.random(ids.shape) < 0.5
+    given_ids, hidden = hide(ids, allowed, mask_id=4, vocabulary=100, rng=rng)
     assert not (hidden & ~allowed).any()
     assert (given_ids == ids)[~hidden].all()
 
 
-def test_the_shares_are_those_of_bert() -> None:
+def test_the_shares_of_hidden_tokens_match_bert() -> None:
     ids = np.full((1000, 200), 50)
-    found, hidden = hide(ids, np.ones_like(ids, bool), mask_id=4, vocabulary=1000, chance=np.random.default_rng(0))
-    chosen = found[hidden]
+    given_ids, hidden = hide(ids, np.ones_like(ids, bool), mask_id=4, vocabulary=1000, rng=np.random.default_rng(0))
+    chosen = given_ids[hidden]
     shares = {"hidden": (hidden.mean(), 0.15, ids.size)}
     shares |= {"masked": ((chosen == 4).mean(), 0.8 + 0.1 / 1000, chosen.size)}
     shares |= {"kept": ((chosen == 50).mean(), 0.1 + 0.1 / 1000, chosen.size)}

@@ -1,1 +1,1 @@
-"""General text to de-duplicated sentence shards."""
+"""From general text to shards of distinct sentences."""

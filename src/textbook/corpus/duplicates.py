@@ -1,9 +1,12 @@
-"""Which sentences of many shards repeat an earlier one, exactly and in bounded memory.
+"""Finding the sentences that repeat an earlier one, over many shards and in bounded memory.
 
-Each sentence becomes a hash of 128 bits (two of 10^10 different sentences share one with a chance of 10^-19). The
-hashes of a stretch of the input go to a file, sorted. Then a bucket, which is a range of hashes, is taken out of all
-files and sorted in memory by itself, as equal sentences have equal hashes. So memory holds a stretch or a bucket for
-each core, no matter how many sentences there are; the disk holds 24 bytes for each.
+Each sentence is hashed to 128 bits. (The probability that any two of 10^10 different sentences share a hash is 10^-19.)
+The input is divided into stretches, and the sorted hashes of each stretch are written to a file. The hashes are then
+divided by value into buckets. Equal sentences have equal hashes, so they fall into the same bucket, and each bucket is
+read from all files and sorted separately. Memory holds one stretch or one bucket per core, however many sentences there
+are. The disk holds 24 bytes per sentence.
+
+The place of a sentence is its index in the whole input.
 """
 
 from collections.abc import Sequence
@@ -19,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from textbook.files import write_aside
-from textbook.parallel import run_all
+from textbook.files import atomic_write
+from textbook.ray_tasks import run_all
 
 STRETCH_ROWS = 1_000_000
 BUCKET_ROWS = 4_000_000
@@ -30,7 +33,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Stretch:
-    """Row groups of a shard of sentences; `place` is where its first sentence stands in the whole input."""
+    """Consecutive row groups of a shard with `rows` sentences; `place` is the place of the first one."""
 
     path: Path
     start: int
@@ -39,31 +42,35 @@ class Stretch:
     rows: int
 
     def read(self) -> pa.ChunkedArray:
-        """Its sentences."""
+        """Read the sentences of the stretch."""
         groups = list(range(self.start, self.stop))
         with pq.ParquetFile(self.path) as file:
             return file.read_row_groups(groups, columns=["sentence"])["sentence"]
 
 
 def cut_shards(shards: Sequence[Path], stretch_rows: int = STRETCH_ROWS) -> list[Stretch]:
-    """Shards as stretches of about `stretch_rows` sentences, as far as their row groups allow; none is empty."""
+    """Divide shards into non-empty stretches of about `stretch_rows` sentences, as far as their row groups allow."""
     stretches = []
     place = 0
     for path in shards:
-        footer = pq.read_metadata(path)
+        metadata = pq.read_metadata(path)
         start = rows = 0
-        for group in range(footer.num_row_groups):
-            rows += footer.row_group(group).num_rows
-            if rows >= stretch_rows or (rows and group + 1 == footer.num_row_groups):
+        for group in range(metadata.num_row_groups):
+            rows += metadata.row_group(group).num_rows
+            if rows >= stretch_rows or (rows and group + 1 == metadata.num_row_groups):
                 stretches.append(Stretch(path.absolute(), start, group + 1, place, rows))
                 start, place, rows = group + 1, place + rows, 0
     return stretches
 
 
 def find_duplicates(stretches: Sequence[Stretch], folder: Path, bucket_rows: int = BUCKET_ROWS) -> list[Path]:
-    """Write the ascending places of all sentences that repeat an earlier one, a file (int64) for each bucket.
+    """Write the places of all sentences that repeat an earlier one, as one file of ascending int64 per bucket.
 
-    Goes on where a killed call left `folder`, which is for this input alone.
+    Args:
+        folder: the output folder, used for this input only. If a previous call was killed, its files are reused.
+
+    Returns:
+        The files.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,16 +87,16 @@ def find_duplicates(stretches: Sequence[Stretch], folder: Path, bucket_rows: int
 
 
 def duplicates_in(files: Sequence[Path], start: int, stop: int) -> Places:
-    """The places of duplicates from `start` up to `stop`, ascending."""
-    found = [np.empty(0, np.int64)]
+    """The ascending places of the duplicates with `start` <= place < `stop`."""
+    slices = [np.empty(0, np.int64)]
     for path in files:
         places = np.load(path, mmap_mode="r")
-        found.append(places[slice(*np.searchsorted(places, [start, stop]))])
-    return np.sort(np.concatenate(found))
+        slices.append(places[slice(*np.searchsorted(places, [start, stop]))])
+    return np.sort(np.concatenate(slices))
 
 
 def count_duplicates(files: Sequence[Path], limits: Places) -> Places:
-    """How many duplicates there are between each of the ascending places `limits` and the next."""
+    """The number of duplicates between each of the ascending places `limits` and the next one."""
     counts = np.zeros(len(limits) - 1, np.int64)
     for path in files:
         counts += np.diff(np.searchsorted(np.load(path, mmap_mode="r"), limits))
@@ -97,7 +104,7 @@ def count_duplicates(files: Sequence[Path], limits: Places) -> Places:
 
 
 def _write_hashes(item: tuple[Stretch, Path]) -> None:
-    """Three rows of uint64: high and low half of each hash and the place, sorted by the high half."""
+    """Write the hashes of a stretch as uint64 [3, rows]: high half, low half and place, sorted by the high half."""
     stretch, target = item
     if target.exists():
         return
@@ -112,25 +119,26 @@ def _write_hashes(item: tuple[Stretch, Path]) -> None:
 
 
 def _write_duplicates(bucket: tuple[int, int, Path], hashes: Sequence[Path]) -> None:
-    first, end, target = bucket
+    """Write the places of the duplicates in a bucket; its limits apply to the high halves of the hashes."""
+    low_limit, high_limit, target = bucket
     if target.exists():
         return
     slices = [np.empty((3, 0), np.uint64)]
     for path in hashes:
         columns = np.load(path, mmap_mode="r")
-        start = np.searchsorted(columns[0], np.uint64(first))
-        stop = np.searchsorted(columns[0], np.uint64(end)) if end < 2**64 else columns.shape[1]
+        start = np.searchsorted(columns[0], np.uint64(low_limit))
+        stop = np.searchsorted(columns[0], np.uint64(high_limit)) if high_limit < 2**64 else columns.shape[1]
         slices.append(columns[:, start:stop])
-    high, low, place = np.concatenate(slices, axis=1)
-    order = np.lexsort((low, high))  # stable, and equal hashes stand in input order, so the first of them stays first
+    high, low, places = np.concatenate(slices, axis=1)
+    order = np.lexsort((low, high))  # stable: equal hashes stay in input order, so only later ones count as repeated
     high, low = high[order], low[order]
-    again = order[1:][(high[1:] == high[:-1]) & (low[1:] == low[:-1])]
-    _save(target, np.sort(place[again].astype(np.int64)))
+    repeated = order[1:][(high[1:] == high[:-1]) & (low[1:] == low[:-1])]
+    _save(target, np.sort(places[repeated].astype(np.int64)))
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:
-    """As `numpy.save`, which itself doesn't say when it is the disk that is full."""
-    file = BytesIO()
-    np.save(file, array)
-    with write_aside(path) as aside:
-        aside.write_bytes(file.getbuffer())
+    """Save an array like `numpy.save`, but raise an error that says so if the disk is full."""
+    buffer = BytesIO()
+    np.save(buffer, array)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())

@@ -1,83 +1,22 @@
-"""The corpus: sentence shards without duplicates, each sentence with a stable id."""
+"""Reading a corpus: its size and hash, all its sentences, or the sentences with given ids."""
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from textbook.corpus.duplicates import Stretch, count_duplicates, cut_shards, duplicates_in, find_duplicates
-from textbook.corpus.sentences import sentence_shards
 from textbook.errors import UserError
-from textbook.files import hash_folder, read_json, remove, write_aside, write_json
-from textbook.parallel import run_all
+from textbook.files import read_json
 
-SCHEMA = pa.schema([("id", pa.int64()), ("sentence", pa.string()), ("source", pa.string())])
-SHARD_ROWS = 1_000_000
 SUMMARY = "corpus.json"
-WORK = "duplicates"
-
-
-def write_corpus(sources: Mapping[str, Path], folder: Path, shard_rows: int = SHARD_ROWS) -> dict[str, int]:
-    """Merge sources into shards, keeping the first of equal sentences; ids count up from 0 in order.
-
-    Args:
-        sources: name of each source and its sentences: a Parquet file with the column `sentence`, or a folder of
-            `write_sentences`.
-        folder: where the shards and their summary go: empty, or as a killed call with the same arguments left it.
-            The call then goes on with the next shard. The summary comes last, so a folder without it is no corpus.
-
-    Returns:
-        How many sentences there were (`sentences`), `kept`, and how many were `duplicates`.
-
-    Raises:
-        UserError: no sentence is left.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():  # what a killed call left half written, or its summary, which would enter the hash
-        if path.suffix != ".parquet" and path.name != WORK:
-            remove(path)
-    shards = [(name, path) for name, source in sources.items() for path in sentence_shards(source)]
-    stretches = cut_shards([path for _, path in shards])
-    duplicates = find_duplicates(stretches, folder / WORK)
-    limits = np.cumsum([0, *(stretch.rows for stretch in stretches)])
-    ids = np.cumsum([0, *(np.diff(limits) - count_duplicates(duplicates, limits))])  # the first id of each stretch
-    total, kept = int(limits[-1]), int(ids[-1])
-    if not kept:
-        raise UserError(f"corpus: no sentence is left of {', '.join(map(str, sources.values()))}")
-    names = {path.absolute(): name for name, path in shards}
-    jobs = []
-    for number in range(-(-kept // shard_rows)):
-        start, stop = number * shard_rows, min(kept, (number + 1) * shard_rows)
-        first, last = np.searchsorted(ids, start, "right") - 1, np.searchsorted(ids, stop)
-        mine = [(stretch, names[stretch.path]) for stretch in stretches[first:last]]
-        jobs.append((folder.resolve() / f"{number:05}.parquet", start, stop, int(ids[first]), mine))
-    run_all(partial(_write_shard, duplicates=duplicates), jobs, "corpus", sum(path.stat().st_size for path in names))
-    remove(folder / WORK)
-    counts = {"sentences": total, "kept": kept, "duplicates": total - kept}
-    write_json(folder / SUMMARY, {**counts, "sha256": hash_folder(folder)})
-    return counts
-
-
-def _write_shard(job: tuple[Path, int, int, int, list[tuple[Stretch, str]]], duplicates: list[Path]) -> None:
-    """Write the sentences with the ids from `start` up to `stop`; the first of the stretches begins with id `at`."""
-    target, start, stop, at, stretches = job
-    if target.exists():
-        return
-    parts = []
-    for stretch, source in stretches:
-        fresh = np.ones(stretch.rows, bool)
-        fresh[duplicates_in(duplicates, stretch.place, stretch.place + stretch.rows) - stretch.place] = False
-        sentences = stretch.read().filter(pa.array(fresh))
-        mine = sentences.slice(max(0, start - at), min(stop, at + len(sentences)) - max(start, at))
-        parts.append(pa.table([mine, pa.repeat(source, len(mine))], names=["sentence", "source"]))
-        at += len(sentences)
-    table = pa.concat_tables(parts).combine_chunks()  # so that the file doesn't show where the input was cut
-    table = table.add_column(0, "id", pa.array(np.arange(start, stop)))
-    with write_aside(target) as aside:
-        pq.write_table(table.cast(SCHEMA), aside, compression="zstd", use_dictionary=["source"])
+COLUMNS = ["sentence", "source"]
+_TAKEN = pa.schema([("sentence", pa.string()), ("source", pa.string()), ("place", pa.int64())])
+PART_ROWS, MOST_PARTS = 100_000, 500  # every part needs an open file
 
 
 def shard_paths(folder: Path) -> list[Path]:
@@ -86,7 +25,11 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 def corpus_hash(folder: Path) -> str:
-    """What identifies a corpus: the hash over its shards, as it was when they were written."""
+    """The hash over the shards of a corpus, computed when they were written. It identifies the corpus.
+
+    Raises:
+        UserError: the folder is not a complete corpus.
+    """
     summary = folder / SUMMARY
     if not summary.is_file():
         raise UserError(f"{folder}: is not a corpus; it has no {SUMMARY}")
@@ -94,12 +37,48 @@ def corpus_hash(folder: Path) -> str:
 
 
 def corpus_size(folder: Path) -> int:
-    """How many sentences a corpus has."""
+    """The number of sentences in a corpus."""
     return int(read_json(folder / SUMMARY)["kept"])
 
 
 def read_shards(folder: Path, batch_size: int = 65_536) -> Iterator[Iterator[str]]:
-    """The sentences of each shard, in the order of their ids; a batch of a shard is in memory at a time."""
+    """Yield the sentences of each shard as an iterator, in the order of their ids; one batch is in memory at a time."""
     for path in shard_paths(folder):
         batches = pq.ParquetFile(path).iter_batches(batch_size, columns=["sentence"])
         yield (sentence for batch in batches for sentence in batch.column(0).to_pylist())
+
+
+def take_sentences(
+    folder: Path, ids: NDArray[np.int64], work: Path | None = None, part_rows: int = PART_ROWS
+) -> Iterator[pa.Table]:
+    """Read the rows (`sentence`, `source`) with the given ids, in the order of the ids, in parts of `part_rows` rows.
+
+    Each shard is read once, and its rows are appended to a temporary file per part. One shard and one part are in
+    memory at a time.
+
+    Args:
+        work: the folder for temporary files; None: the system's.
+        part_rows: rows per part; raised where there would be more than `MOST_PARTS` parts.
+    """
+    part_rows = max(part_rows, len(ids) // MOST_PARTS)
+    by_id = np.argsort(ids, kind="stable")
+    with TemporaryDirectory(dir=work) as name:
+        parts = [Path(name) / f"{first}.arrow" for first in range(0, len(ids), part_rows)]
+        with ExitStack() as files:
+            writers = [files.enter_context(pa.ipc.new_file(path, _TAKEN)) for path in parts]
+            first = 0
+            for path in shard_paths(folder):
+                last = first + pq.read_metadata(path).num_rows
+                places = by_id[slice(*np.searchsorted(ids, (first, last), sorter=by_id))]  # in `ids`, of this shard's
+                places = places[np.argsort(places // part_rows, kind="stable")]
+                rows = pq.read_table(path, columns=COLUMNS).take(ids[places] - first)
+                rows = rows.append_column("place", pa.array(places)).cast(_TAKEN)
+                limits = np.searchsorted(places // part_rows, np.arange(len(parts) + 1))
+                for writer, start, stop in zip(writers, limits, limits[1:], strict=False):
+                    writer.write_table(rows.slice(start, stop - start))
+                first = last
+        for path in parts:
+            with pa.memory_map(str(path)) as file:
+                rows = pa.ipc.open_file(file).read_all()
+                yield rows.take(np.argsort(rows["place"].to_numpy())).select(COLUMNS)
+            path.unlink()

@@ -1,1 +1,1 @@
-"""How good a model is, and what it costs."""
+"""Quality and cost of models."""

@@ -1,4 +1,4 @@
-"""What a model costs to keep and to run."""
+"""Size, FLOPs and latency of a model."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,28 +16,28 @@ from textbook.models.encoder import inputs_for
 
 Run = Callable[[Mapping[str, Tensor]], Any]
 """Runs a model on a batch: `input_ids`, `attention_mask` and `token_type_ids`, each int64 [batch, seq]."""
-TURN, WARM = 10, 3  # inputs
+TURN, WARM = 10, 3  # inputs per turn of a model, and warm-up runs before each turn
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Parameters, embeddings included."""
+    """Number of parameters, including embeddings."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def weight_bytes(folder: Path) -> int:
-    """Bytes of the weights on disk."""
+    """Size of the weight files in bytes."""
     return sum(path.stat().st_size for kind in ("safetensors", "onnx") for path in folder.glob(f"*.{kind}"))
 
 
 def count_flops(model: PreTrainedModel, length: int) -> int:
-    """Floating-point operations of a forward pass over one text of `length` tokens, by PyTorch's own count.
+    """FLOPs of a forward pass over one text of `length` tokens, counted by PyTorch.
 
-    A multiplication and an addition count as two; only matrix products are counted, the rest is negligible.
+    A multiplication and an addition count as two. Only matrix products are counted; the rest is negligible.
     """
-    batch = inputs_for(model, make_batch(model, 1, length))
+    batch = inputs_for(model, dummy_batch(model, 1, length))
     attention = model.config._attn_implementation
     on_cpu(model)
-    model.set_attn_implementation("eager")  # of the fused one on the CPU nothing is counted
+    model.set_attn_implementation("eager")  # the counter does not see the fused attention of the CPU
     try:
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(**batch)
@@ -46,15 +46,15 @@ def count_flops(model: PreTrainedModel, length: int) -> int:
     return int(counter.get_total_flops())
 
 
-def make_batch(model: PreTrainedModel, batch: int, length: int) -> dict[str, Tensor]:
-    """A batch of some tokens of the model's vocabulary, without padding."""
+def dummy_batch(model: PreTrainedModel, batch: int, length: int) -> dict[str, Tensor]:
+    """A batch of random tokens of the model's vocabulary, without padding; every call returns the same tokens."""
     vocabulary: int = model.config.vocab_size
     ids = torch.randint(vocabulary // 2, vocabulary, (batch, length), generator=torch.Generator().manual_seed(0))
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
 
 
 def on_cpu(model: nn.Module) -> Run:
-    """What runs a PyTorch model, which has to be in fp32, on the CPU."""
+    """A function that runs a PyTorch model on the CPU. The model must be in fp32."""
     model.cpu().eval()
 
     @torch.inference_mode()
@@ -65,15 +65,15 @@ def on_cpu(model: nn.Module) -> Run:
 
 
 def milliseconds(runs: Mapping[str, Run], inputs: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Median time of each model for one of `inputs`, tokenisation left out.
+    """Median latency of each model for one of `inputs`, without tokenisation.
 
-    The models take turns on a few inputs, so a busy machine slows all of them alike.
+    The models take turns on a few inputs each, so that other load on the machine affects all of them equally.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for first in tqdm(range(0, len(inputs), TURN), desc="latency", unit="turn", disable=len(inputs) <= TURN):
         turn = inputs[first : first + TURN]
         for name, run in runs.items():
-            for batch in turn[:WARM]:  # the first call of all allocates, and threads of the model before still spin
+            for batch in turn[:WARM]:  # the first call allocates memory, and threads of the previous model still spin
                 run(batch)
             for batch in turn:
                 start = time.perf_counter()
@@ -88,10 +88,10 @@ def milliseconds_by_shape(
     """Milliseconds per sentence of each model, by `<batch>x<length>`.
 
     Args:
-        shapes: a batch for each size and length; see `make_batch`.
+        shapes: a batch for each size and length; see `dummy_batch`.
     """
-    found: dict[str, dict[str, float]] = {name: {} for name in runs}
+    latencies: dict[str, dict[str, float]] = {name: {} for name in runs}
     for (size, length), batch in shapes.items():
         for name, value in milliseconds(runs, [batch] * TURN).items():
-            found[name][f"{size}x{length}"] = round(value / size, 3)
-    return found
+            latencies[name][f"{size}x{length}"] = round(value / size, 3)
+    return latencies

@@ -1,7 +1,9 @@
-"""How good a classifier's outputs are: the metrics of GLUE, from scikit-learn and SciPy; all from -1 or 0 to 1."""
+"""Metrics of GLUE, computed by scikit-learn and SciPy from a classifier's outputs. All range from -1 or 0 to 1."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
@@ -10,33 +12,36 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import ConstantInputWarning, pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
+from transformers import PreTrainedTokenizerBase
 
 from textbook.params import Metric
-from textbook.training.device import Device
-from textbook.training.finetune import Labelled, predict
+from textbook.tasks.splits import validation_splits
+from textbook.training.engine.device import Device
+from textbook.training.finetuning.labelled import Labelled, read_labelled
+from textbook.training.finetuning.predict import Measure, predict
 
 STANDARD_ERROR = "standard_error"
-RESAMPLES = 200  # enough to know a standard error to a twentieth
+RESAMPLES = 200  # enough to estimate a standard error to within 5%
 
 
 def score(metrics: Sequence[Metric], labels: NDArray[Any], outputs: NDArray[np.float32]) -> dict[str, float]:
-    """Each of `metrics`, in that order.
+    """The values of `metrics`, in this order.
 
     Args:
-        labels: classes, or numbers on a scale [rows].
-        outputs: of a classifier: logits [rows, classes], or numbers [rows, 1].
+        labels: class indices, or numbers for regression [rows].
+        outputs: a classifier's logits [rows, classes], or predicted numbers [rows, 1] for regression.
     """
     predicted = outputs[:, 0] if np.issubdtype(labels.dtype, np.floating) else outputs.argmax(1)
     return {metric: float(_METRICS[metric](labels, predicted)) for metric in metrics}
 
 
 def standard_error(metric: Metric, labels: NDArray[Any], outputs: NDArray[np.float32]) -> float:
-    """How far a metric may be off because it is known on these rows only: its spread over bootstrap samples of them."""
+    """The standard error of a metric due to the finite number of rows, estimated by bootstrap over the rows."""
     draws = np.random.default_rng(0).integers(0, len(labels), (RESAMPLES, len(labels)))
     return stdev(score([metric], labels[rows], outputs[rows])[metric] for rows in draws)
 
 
-def measure(
+def measure_classifier(
     model: torch.nn.Module,
     splits: Mapping[str, Labelled],
     metrics: Sequence[Metric],
@@ -44,38 +49,51 @@ def measure(
     pad_id: int,
     device: Device,
 ) -> dict[str, float]:
-    """Each of `metrics` on each split: of the first split as `accuracy`, of a further one as `accuracy_<split>`.
+    """Measure a classifier on all splits.
 
-    Besides, `standard_error`: that of the first metric on the first split.
+    A metric on the first split is named like the metric, on other splits it is named `<metric>_<split>`.
+    `standard_error` belongs to the first metric on the first split.
     """
     outputs = {
         split: predict(model, labelled.tokens, pad_id=pad_id, device=device) for split, labelled in splits.items()
     }
     figures: dict[str, float] = {}
     for number, (split, labelled) in enumerate(splits.items()):
-        found = score(metrics, labelled.labels, outputs[split])
-        figures |= {f"{metric}_{split}" if number else metric: value for metric, value in found.items()}
+        scores = score(metrics, labelled.labels, outputs[split])
+        figures |= {f"{metric}_{split}" if number else metric: value for metric, value in scores.items()}
     first = next(iter(splits))
     return {**figures, STANDARD_ERROR: standard_error(metrics[0], splits[first].labels, outputs[first])}
 
 
-def summarize(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean and standard deviation over runs, in percent, of each figure, and as `score` of the one that decides.
+def measure_on_validation(
+    folder: Path, metrics: Sequence[Metric], tokenizer: PreTrainedTokenizerBase, max_length: int, device: Device
+) -> Measure:
+    """A function that returns a model's metrics on all validation splits of a prepared task.
 
-    Standard errors are averaged only: seeds share their validation data, so more of them make no error smaller.
+    Args:
+        folder: the folder of the prepared task.
+    """
+    splits = {name: read_labelled(folder, name, tokenizer, max_length) for name in validation_splits(folder)}
+    return partial(measure_classifier, splits=splits, metrics=metrics, pad_id=tokenizer.pad_token_id, device=device)
+
+
+def summarize(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean and standard deviation of each metric over runs, in percent; `score` is the deciding metric, the first one.
+
+    Standard errors are only averaged: all seeds share their validation data, so more seeds do not reduce the error.
     """
     values = {name: [100 * run[name] for run in runs] for name in runs[0]}
     values = {"score": next(iter(values.values())), **values}
     figures = {}
-    for name, found in values.items():
-        figures[name] = round(mean(found), 2)
+    for name, percents in values.items():
+        figures[name] = round(mean(percents), 2)
         if name != STANDARD_ERROR:
-            figures[f"{name}_std"] = round(stdev(found), 2) if len(found) > 1 else 0.0
+            figures[f"{name}_std"] = round(stdev(percents), 2) if len(percents) > 1 else 0.0
     return {**figures, "seeds": len(runs)}
 
 
 def _correlation(statistic: Callable[..., Any]) -> Callable[[NDArray[Any], NDArray[Any]], float]:
-    """A correlation that is 0 where one side is constant: there it is not defined, and nothing was learnt."""
+    """A correlation that is 0 instead of undefined if one side is constant: such a model has learned nothing."""
 
     def correlation(labels: NDArray[Any], predicted: NDArray[Any]) -> float:
         with warnings.catch_warnings():

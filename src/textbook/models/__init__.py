@@ -1,1 +1,1 @@
-"""Teachers, students, and their queries, keys and values."""
+"""Teachers and students: loading, creating, inspecting and exporting them."""

@@ -1,4 +1,4 @@
-"""Classifiers: an encoder and a head for the labels of one task."""
+"""Classifiers: an encoder with a classification or regression head for one task."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,23 +10,23 @@ from textbook.errors import UserError
 
 
 def load_classifier(folder: Path, outputs: Sequence[str], seed: int, *, regression: bool = False) -> PreTrainedModel:
-    """The encoder in `folder` under a new head, initialised by `seed`.
+    """Load the encoder in `folder` and add a new head, initialised with `seed`.
 
     Args:
-        outputs: names of what the head gives: the classes, or the one number of a regression.
+        outputs: names of the outputs of the head: the classes, or the target of a regression.
 
     Raises:
-        UserError: nothing can be loaded from the folder.
+        UserError: the folder has no encoder that can be loaded.
     """
-    names = dict(enumerate(outputs))
-    numbers = {label: number for number, label in names.items()}
+    labels = dict(enumerate(outputs))
+    ids = {label: number for number, label in labels.items()}
     torch.manual_seed(seed)
     try:
         config = AutoConfig.from_pretrained(
             folder,
-            num_labels=len(names),
-            id2label=names,
-            label2id=numbers,
+            num_labels=len(labels),
+            id2label=labels,
+            label2id=ids,
             problem_type="regression" if regression else "single_label_classification",
             local_files_only=True,
         )
@@ -34,12 +34,12 @@ def load_classifier(folder: Path, outputs: Sequence[str], seed: int, *, regressi
             folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True
         )
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: no classifier can be made of it: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{folder}: cannot be loaded as a classifier: {str(error).splitlines()[0]}") from None
     return model
 
 
 def read_classifier(folder: Path) -> PreTrainedModel:
-    """A finished classifier, head included, in fp32."""
+    """Load a fine-tuned classifier, including its head, in fp32."""
     model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
         folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
     )

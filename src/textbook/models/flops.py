@@ -1,16 +1,19 @@
-"""Floating-point operations of an encoder; a multiplication and an addition count as two."""
+"""Floating-point operations (FLOPs) of an encoder. A multiply-add counts as two operations."""
 
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Length = TypeVar("Length", int, NDArray[np.int64])  # tokens of one sequence, or of each of several
-Flops = Any  # of one sequence, or of each of several
+Length = TypeVar("Length", int, NDArray[np.int64])  # number of tokens of one sequence, or of several
+Flops = Any  # FLOPs of one sequence, or of several
 
 
 def layer_flops(config: Any, length: Length) -> Flops:
-    """Forward pass of one layer over a sequence: projections, attention and feed-forward; the rest is negligible."""
+    """FLOPs of one layer's forward pass over a sequence: projections, attention and feed-forward.
+
+    All other operations are negligible.
+    """
     hidden = config.hidden_size
     projections = 2 * length * 4 * hidden * hidden
     attention = 2 * 2 * length * length * hidden
@@ -18,21 +21,24 @@ def layer_flops(config: Any, length: Length) -> Flops:
 
 
 def feed_forward_weights(config: Any) -> int:
-    """Weights of the products in a layer's feed-forward: two, or three where one is a gate (ModernBERT)."""
-    inner = config.hidden_dim if config.model_type == "distilbert" else config.intermediate_size
-    return int((3 if config.model_type == "modernbert" else 2) * config.hidden_size * inner)
+    """Number of weights in a layer's feed-forward matrices: two matrices, or three with a gate (ModernBERT)."""
+    intermediate = config.hidden_dim if config.model_type == "distilbert" else config.intermediate_size
+    return int((3 if config.model_type == "modernbert" else 2) * config.hidden_size * intermediate)
 
 
 def encoder_flops(config: Any, length: Length) -> Flops:
-    """Forward pass of a whole encoder over a sequence."""
+    """FLOPs of an encoder's forward pass over a sequence."""
     return config.num_hidden_layers * layer_flops(config, length)
 
 
 def flops_to_qkv(config: Any, layer: int, length: Length) -> Flops:
-    """Forward pass over a sequence up to the queries, keys and values of `layer` (1 is the first)."""
+    """FLOPs of a forward pass over a sequence up to the queries, keys and values of `layer`, counted from 1."""
     return (layer - 1) * layer_flops(config, length) + 2 * length * 3 * config.hidden_size**2
 
 
 def distillation_flops(teacher: Any, teacher_layer: int, student: Any, student_layer: int, length: Length) -> Flops:
-    """A sequence of distillation: the teacher forward; the student forward and, at twice the cost, backward."""
+    """FLOPs of one distillation step on a sequence: teacher forward, student forward and backward.
+
+    A backward pass costs twice as much as a forward pass.
+    """
     return flops_to_qkv(teacher, teacher_layer, length) + 3 * flops_to_qkv(student, student_layer, length)

@@ -1,4 +1,4 @@
-"""Classifiers as int8 models in ONNX: small, fast on the CPU, and run without PyTorch."""
+"""Export classifiers to int8 ONNX models, which are small, fast on a CPU and run without PyTorch."""
 
 import logging
 import shutil
@@ -13,36 +13,38 @@ from torch import Tensor, nn
 from textbook.errors import UserError
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import inputs_for, load_tokenizer
+from textbook.models.positions import max_tokens
 
 MODEL = "model.onnx"
 
 
 def export_int8(folder: Path, target: Path) -> None:
-    """Write the classifier in `folder` as `model.onnx` beside its tokenizer and configuration.
+    """Export the classifier in `folder` to `target`, as `model.onnx` with its tokenizer and configuration.
 
-    Batch and length are free. Weights are int8 with one scale for each matrix, activations are quantised as they come
-    (dynamic quantisation), and what is no matrix product is computed in fp32.
+    Batch size and sequence length are dynamic. Weights are quantised to int8 with one scale per matrix, and activations
+    at run time (dynamic quantisation). Operations other than matrix products run in fp32.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     model = read_classifier(folder)
     model.eval()  # type: ignore[no-untyped-call]
-    model.config.return_dict = False  # the logits alone
-    model.set_attn_implementation("eager")  # PyTorch's fused attention becomes twice as slow a graph
+    model.config.return_dict = False  # export the logits only
+    model.set_attn_implementation("eager")  # the graph of PyTorch's fused attention is twice as slow
     ids = torch.ones(2, 8, dtype=torch.int64)
     batch = {"input_ids": ids, "attention_mask": ids.clone(), "token_type_ids": torch.zeros_like(ids)}
     example = inputs_for(model, batch)
     rows = torch.export.Dim("rows")
-    tokens = torch.export.Dim("tokens", min=2, max=model.config.max_position_embeddings - 2)  # RoBERTa counts from 2
+    longest = max_tokens(model.config) or model.config.max_position_embeddings
+    tokens = torch.export.Dim("tokens", min=2, max=longest)
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they are of what the exporter calls within itself
+        warnings.simplefilter("ignore")  # they concern the internals of the exporter
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        whole, prepared = Path(name) / "whole.onnx", Path(name) / "prepared.onnx"
+        exported, prepared = Path(name) / "exported.onnx", Path(name) / "prepared.onnx"
         torch.onnx.export(
             model,
             (),
-            whole,
+            exported,
             kwargs=example,
             input_names=list(example),
             output_names=["logits"],
@@ -51,18 +53,20 @@ def export_int8(folder: Path, target: Path) -> None:
             external_data=False,
             verbose=False,
         )
-        quant_pre_process(whole, prepared, skip_symbolic_shape=True)
-        # 7 bits for the weights: with 8, processors without VNNI instructions overflow when they add products up.
+        quant_pre_process(exported, prepared, skip_symbolic_shape=True)
+        # 7-bit weights: with 8 bits, sums of products overflow on processors without VNNI instructions.
         quantize_dynamic(prepared, target / MODEL, weight_type=QuantType.QInt8, reduce_range=True)
     shutil.copy(folder / "config.json", target)
     load_tokenizer(folder).save_pretrained(target)
 
 
 class OnnxClassifier(nn.Module):
-    """Runs `model.onnx` of a folder on as many of the CPU's cores as PyTorch uses, and is called as its original is.
+    """Runs the `model.onnx` of a folder on the CPU, with the call signature of the original classifier.
+
+    It uses as many threads as PyTorch. A model that refers to other files is refused, since it could refer to any file.
 
     Raises:
-        UserError: there is no such model, or it is not in one piece: a file it points to could be any.
+        UserError: the folder has no such model, or the model refers to other files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -72,11 +76,11 @@ class OnnxClassifier(nn.Module):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         path = folder / MODEL
-        try:  # from bytes, so that nothing beside them is read
+        try:  # loading from bytes prevents access to other files
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has a class for each of its error codes, and no common one
+        except Exception as error:  # ONNX Runtime has one class per error code and no common base class
             raise UserError(f"{path}: cannot be run: {str(error).splitlines()[0]}") from None
-        self._inputs = [each.name for each in self._session.get_inputs()]
+        self._inputs = [tensor.name for tensor in self._session.get_inputs()]
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None

@@ -1,4 +1,4 @@
-"""What a student will be like before it is trained, and the largest one that a budget allows."""
+"""The cost of a student shape, and the largest shapes within a budget."""
 
 from bisect import bisect_right
 from collections.abc import Callable
@@ -9,54 +9,55 @@ import torch
 
 from textbook.errors import UserError
 from textbook.models.flops import encoder_flops
-from textbook.models.student import Shape, make_student
+from textbook.models.student import make_student
+from textbook.params import Student
 
-HEAD = 32  # width of an attention head, as in MiniLM's students of 384
-DEEPEST = 12  # layers, as many as a base teacher has
+HEAD_WIDTH = 32  # as in MiniLM's students with hidden size 384
+MAX_LAYERS = 12  # as in a base-size teacher
 
 
-def count_parameters(shape: Shape, teacher_config: Any) -> int:
-    """Parameters of the encoder of a student, embeddings included; no memory is taken for them."""
+def student_parameters(shape: Student, teacher_config: Any) -> int:
+    """Number of parameters of a student's encoder, including embeddings. Allocates no memory for them."""
     with torch.device("meta"):
         return make_student(shape, teacher_config, seed=0).num_parameters()
 
 
-def sentence_flops(shape: Shape, teacher_config: Any, tokens: int) -> float:
-    """Operations of the student's layers on one sentence."""
+def sentence_flops(shape: Student, teacher_config: Any, tokens: int) -> float:
+    """FLOPs of a student's layers for one sentence of `tokens` tokens."""
     with torch.device("meta"):
         config = make_student(shape, teacher_config, seed=0).config
     return float(encoder_flops(config, tokens))
 
 
-def shape_of(layers: int, hidden: int) -> Shape:
-    """A student as they usually are: heads of 32, feed-forward of four times the hidden size."""
-    return Shape(layers, hidden, hidden // HEAD, 4 * hidden)
+def usual_shape(layers: int, hidden: int) -> Student:
+    """A shape of the usual proportions: heads of width 32, and a feed-forward size of four times the hidden size."""
+    return Student(layers=layers, hidden=hidden, heads=hidden // HEAD_WIDTH, intermediate=4 * hidden)
 
 
-def largest_shapes(cost: Callable[[Shape], float], budget: float, relation_heads: int, widest: int) -> list[Shape]:
-    """For every hidden size the deepest student within a budget, the one that computes most first.
+def largest_shapes(cost: Callable[[Student], float], budget: float, relation_heads: int, widest: int) -> list[Student]:
+    """The deepest student within a budget for each hidden size, in descending order of FLOPs.
 
-    Hidden sizes are those that relation heads and attention heads divide.
+    Hidden sizes are multiples of the relation heads and of the width of an attention head.
 
     Args:
-        cost: of a shape; grows with its layers.
-        budget: the most that it may cost.
-        widest: largest hidden size to consider, such as the teacher's.
+        cost: the cost of a shape; it must increase with the number of layers.
+        budget: the highest cost allowed.
+        widest: the largest hidden size to consider, such as the teacher's.
 
     Raises:
-        UserError: nothing is that cheap.
+        UserError: the budget is below the cost of the smallest student.
     """
-    step = lcm(relation_heads, HEAD)
-    found = []
+    step = lcm(relation_heads, HEAD_WIDTH)
+    largest = []
     for hidden in range(step, widest + 1, step):
-        shapes = [shape_of(layers, hidden) for layers in range(1, DEEPEST + 1)]
-        fitting = bisect_right(shapes, budget, key=cost)
-        if not fitting:
-            break  # wider ones cost more
-        found.append(shapes[fitting - 1])
-    if not found:
+        shapes = [usual_shape(layers, hidden) for layers in range(1, MAX_LAYERS + 1)]
+        affordable = bisect_right(shapes, budget, key=cost)
+        if not affordable:
+            break  # a larger hidden size costs more
+        largest.append(shapes[affordable - 1])
+    if not largest:
         raise UserError(
-            f"budget = {budget:g}: is too small; a student of 1 layer x {step}, the smallest that {relation_heads}"
-            f" relation heads divide, costs {cost(shape_of(1, step)):g}"
+            f"budget = {budget:g}: is too small; the smallest student with {relation_heads} relation heads,"
+            f" 1 layer x {step}, costs {cost(usual_shape(1, step)):g}"
         )
-    return sorted(found, key=lambda shape: shape.layers * shape.hidden**2, reverse=True)
+    return sorted(largest, key=lambda shape: shape.layers * shape.hidden**2, reverse=True)

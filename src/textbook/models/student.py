@@ -1,34 +1,29 @@
-"""Students: ordinary Hugging Face models with the teacher's vocabulary and a shape of our choice."""
+"""Students: ordinary Hugging Face models with the teacher's vocabulary and a configurable shape."""
 
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import AutoModel, BertConfig, PreTrainedModel
 
-OWN_KIND = ("bert", "roberta", "xlm-roberta", "electra")
-LONGEST = 514  # positions of a student at the most; RoBERTa counts them from 2
+from textbook.models.positions import STUDENT_POSITIONS
+
+if TYPE_CHECKING:
+    from textbook.params import Student
+
+STUDENT_ARCHITECTURES = ("bert", "roberta", "xlm-roberta", "electra")
 
 
-@dataclass(frozen=True)
-class Shape:
-    """A student's shape; the fields are those of `student` in the parameters."""
+def make_student(shape: Student, teacher_config: Any, seed: int) -> PreTrainedModel:
+    """Create a randomly initialised encoder with the teacher's vocabulary.
 
-    layers: int
-    hidden: int
-    heads: int
-    intermediate: int
-
-
-def make_student(shape: Shape, teacher_config: Any, seed: int) -> PreTrainedModel:
-    """A randomly initialised encoder with the teacher's vocabulary.
-
-    It is of the teacher's own kind if that is BERT, RoBERTa, XLM-R or ELECTRA, else a BERT.
+    The student has the teacher's architecture if that is BERT, RoBERTa, XLM-R or ELECTRA; otherwise it is a BERT.
     """
-    kind = type(teacher_config) if teacher_config.model_type in OWN_KIND else BertConfig
-    config = kind(
+    config_class = type(teacher_config) if teacher_config.model_type in STUDENT_ARCHITECTURES else BertConfig
+    config = config_class(
         vocab_size=teacher_config.vocab_size,
-        max_position_embeddings=min(teacher_config.max_position_embeddings, LONGEST),
+        max_position_embeddings=min(teacher_config.max_position_embeddings, STUDENT_POSITIONS),
         type_vocab_size=getattr(teacher_config, "type_vocab_size", 0) or 2,
         pad_token_id=teacher_config.pad_token_id,
         bos_token_id=getattr(teacher_config, "bos_token_id", None),

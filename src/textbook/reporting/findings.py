@@ -1,4 +1,4 @@
-"""The paper's claims (sections 4 and 5, Table 2), each held against the grid of a sweep."""
+"""The paper's claims (sections 4 and 5, Table 2), each tested on the grid of a sweep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,30 +6,32 @@ from dataclasses import dataclass
 from textbook.reporting.cells import DECISIVE, LOSS, Place, Row, at, difference, distinct, done, mean_of, number
 from textbook.reporting.paper import beside_paper
 
-FOR, AGAINST, OPEN = "for", "against", "undecided"
-PAPER = "paper_score"
+SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+PAPER_SCORE = "paper_score"
 HEAD = (
     "task",
-    "the one",
-    "the other",
+    "score",
+    "compared with",
     "difference",
-    "room",
-    "relation loss",
-    "paper's",
+    "headroom",
+    "relation losses",
+    "paper's difference",
     "verdict",
 )
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That students of one place in the grid (init, teacher, textbook) do better than those of another."""
+    """The claim that students at one place in the grid score higher than students at another."""
 
     text: str
-    one: Place
-    other: Place
+    first: Place
+    """The place that the claim puts ahead."""
+    second: Place
+    """The place that it is compared with."""
 
 
-# Students from random init by what taught them, and those from general init.
+# Places in the grid: init, teacher, textbook.
 GENERAL: Place = ("random", "task", "general")
 AUGMENTED: Place = ("random", "task", "augmented")
 CONTEXTUALIZED: Place = ("random", "task", "contextualized")
@@ -42,25 +44,36 @@ TINYBERT: Place = ("general", "task", "augmented")
 
 CLAIMS = (
     Claim("The contextualized textbook teaches better than the general one.", CONTEXTUALIZED, GENERAL),
-    Claim("It does so too where the teacher has not been fine-tuned,", CONTEXTUALIZED_BY_GENERAL, GENERAL_BY_GENERAL),
-    Claim("and from a general init.", CONTEXTUALIZED_FROM_GENERAL, GENERAL_FROM_GENERAL),
+    Claim(
+        "With a teacher that is not fine-tuned, the contextualized textbook teaches better than the general one.",
+        CONTEXTUALIZED_BY_GENERAL,
+        GENERAL_BY_GENERAL,
+    ),
+    Claim(
+        "From a general init, the contextualized textbook teaches better than the general one.",
+        CONTEXTUALIZED_FROM_GENERAL,
+        GENERAL_FROM_GENERAL,
+    ),
     Claim("The contextualized textbook teaches better than the augmented one (TaskDA).", CONTEXTUALIZED, AUGMENTED),
     Claim(
-        "With a contextualized textbook a random init does as well as a general one: general distillation is "
+        "With the contextualized textbook, a random init does as well as a general one, so general distillation is "
         "dispensable.",
         CONTEXTUALIZED,
         CONTEXTUALIZED_FROM_GENERAL,
     ),
     Claim(
-        "A teacher fine-tuned on the task teaches better than a general one, through general text,",
+        "On the general textbook, a teacher fine-tuned on the task teaches better than a general one.",
         GENERAL,
         GENERAL_BY_GENERAL,
     ),
-    Claim("and through contextualized text.", CONTEXTUALIZED, CONTEXTUALIZED_BY_GENERAL),
-    Claim("A second stage on the augmented textbook adds to the contextualized one.", BOTH, CONTEXTUALIZED),
     Claim(
-        "The student that learnt from the contextualized textbook alone beats TinyBERT's recipe: general distillation, "
-        "then augmented text.",
+        "On the contextualized textbook, a teacher fine-tuned on the task teaches better than a general one.",
+        CONTEXTUALIZED,
+        CONTEXTUALIZED_BY_GENERAL,
+    ),
+    Claim("A second stage on the augmented textbook improves on the contextualized one alone.", BOTH, CONTEXTUALIZED),
+    Claim(
+        "The contextualized textbook alone beats TinyBERT's recipe: general distillation, then augmented text.",
         CONTEXTUALIZED,
         TINYBERT,
     ),
@@ -69,7 +82,7 @@ CLAIMS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, what the tasks say of it together, and a line of `HEAD` for each whose grid has both places."""
+    """A claim, its verdict over all tasks, and a line of `HEAD` for each task that has cells at both places."""
 
     claim: str
     verdict: str
@@ -78,66 +91,69 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """The two places of a claim on one task."""
+    """The cells at the two places of a claim, on one task."""
 
-    one: Sequence[Row]
-    other: Sequence[Row]
+    first: Sequence[Row]
+    second: Sequence[Row]
 
     @property
-    def is_(self) -> str:
-        ahead, error = difference(self.one, self.other)
-        return FOR if ahead > DECISIVE * error else AGAINST if ahead < -DECISIVE * error else OPEN
+    def verdict(self) -> str:
+        lead, error = difference(self.first, self.second)
+        return SUPPORTED if lead > DECISIVE * error else CONTRADICTED if lead < -DECISIVE * error else UNDECIDED
 
     @property
     def losses(self) -> tuple[float, float] | None:
-        """Relation losses of the two; None where different teachers taught, for then they are on different scales."""
-        rows = [*self.one, *self.other]
+        """Both relation losses; None if the teachers differ, because then their scales differ."""
+        rows = [*self.first, *self.second]
         if len({row["teacher"] for row in rows}) > 1 or not all(row.get(LOSS) for row in rows):
             return None
-        return mean_of(self.one, LOSS), mean_of(self.other, LOSS)
+        return mean_of(self.first, LOSS), mean_of(self.second, LOSS)
 
 
 def findings(rows: Sequence[Row]) -> list[Finding]:
-    """What a sweep says of each claim that it has cells for.
+    """Test each claim for which a sweep has cells.
 
-    A difference of less than twice its error decides nothing; and a textbook can gain little more than the room that
-    the other student leaves below its teacher. The relation losses are on the task's validation texts, which no
-    textbook has a part of.
+    A difference below twice its standard error leaves a claim undecided. The headroom is the distance from the second
+    score to the teacher's; a textbook can hardly gain more. The relation losses are on the task's validation texts,
+    which no textbook contains.
 
     Args:
-        rows: those of the sweep's table.
+        rows: the rows of the sweep's table.
     """
     rows = beside_paper("table2", [dict(row) for row in rows])
-    by_task = [[row for row in done(rows) if row["task"] == task] for task in distinct(rows, "task")]
-    found = []
+    rows_by_task = [[row for row in done(rows) if row["task"] == task] for task in distinct(rows, "task")]
+    results = []
     for claim in CLAIMS:
-        pairs = [_Comparison(at(mine, claim.one), at(mine, claim.other)) for mine in by_task]
-        if pairs := [pair for pair in pairs if pair.one and pair.other]:
-            found.append(Finding(claim.text, _verdict(pairs), [_line(pair) for pair in pairs]))
-    return found
+        pairs = [_Comparison(at(task_rows, claim.first), at(task_rows, claim.second)) for task_rows in rows_by_task]
+        if pairs := [pair for pair in pairs if pair.first and pair.second]:
+            results.append(Finding(claim.text, _verdict(pairs), [_line(pair) for pair in pairs]))
+    return results
 
 
 def _verdict(pairs: Sequence[_Comparison]) -> str:
-    """In how many tasks the scores are for a claim, against it or undecided, and in how many the relation loss is."""
-    verdicts = [pair.is_ for pair in pairs]
-    counts = ", ".join(f"{verdict} in {verdicts.count(verdict)}" for verdict in (FOR, AGAINST, OPEN))
+    """The number of tasks whose scores support a claim, contradict it or leave it undecided, and of lower losses."""
+    verdicts = [pair.verdict for pair in pairs]
+    supported, contradicted, undecided = map(verdicts.count, (SUPPORTED, CONTRADICTED, UNDECIDED))
     losses = [pair.losses for pair in pairs if pair.losses]
-    lower = sum(one < other for one, other in losses)
-    nearer = f"; the relation loss is lower in {lower} of {len(losses)}" if losses else ""
-    return f"Of {len(pairs)} task{'s' * (len(pairs) > 1)}: {counts}{nearer}."
+    lower = sum(first < second for first, second in losses)
+    tasks = f"{len(pairs)} task{'s' * (len(pairs) > 1)}"
+    loss_part = f"; the relation loss is lower in {lower} of {len(losses)}" if losses else ""
+    return f"Supported in {supported} of {tasks}, contradicted in {contradicted}, undecided in {undecided}{loss_part}."
 
 
 def _line(pair: _Comparison) -> tuple[str, ...]:
-    one, other = pair.one[0], pair.other[0]
-    teacher = number(other, "teacher_score")
-    ahead, error = difference(pair.one, pair.other)
+    first, second = pair.first[0], pair.second[0]
+    first_score, second_score = mean_of(pair.first, "mean"), mean_of(pair.second, "mean")
+    teacher_score = number(second, "teacher_score")
+    lead, error = difference(pair.first, pair.second)
+    papers = first[PAPER_SCORE], second[PAPER_SCORE]
     return (
-        f"{one['task']}, {one['metric']}",
-        f"{mean_of(pair.one, 'mean'):.1f}",
-        f"{mean_of(pair.other, 'mean'):.1f}",
-        f"{ahead:+.1f} ± {error:.1f}",
-        "" if teacher is None else f"{teacher - mean_of(pair.other, 'mean'):.1f}",
-        " against ".join(f"{loss:.3f}" for loss in pair.losses or ()),
-        f"{float(one[PAPER]) - float(other[PAPER]):+.1f}" if one[PAPER] and other[PAPER] else "",
-        pair.is_,
+        f"{first['task']}, {first['metric']}",
+        f"{first_score:.1f}",
+        f"{second_score:.1f}",
+        f"{lead:+.1f} ± {error:.1f}",
+        "" if teacher_score is None else f"{teacher_score - second_score:.1f}",
+        " vs. ".join(f"{loss:.3f}" for loss in pair.losses or ()),
+        f"{float(papers[0]) - float(papers[1]):+.1f}" if all(papers) else "",
+        pair.verdict,
     )

@@ -1,4 +1,4 @@
-"""The grid of a sweep as a reader wants it: which textbook to trust (the paper's Table 2)."""
+"""The grid of a sweep as one table per task, like the paper's Table 2: which textbook to trust."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,41 +10,42 @@ from textbook.reporting.paper import beside_paper
 
 @dataclass(frozen=True)
 class Score:
-    """A cell of the grid as the table shows it."""
+    """One cell of the grid, formatted for the table."""
 
     text: str
     loss: str
-    """The relation loss on the task's validation texts."""
+    """The relation loss on the task's validation texts; empty if there is none."""
     paper: str
+    """The paper's score; empty if the paper has none."""
     best: bool
-    """Whether no other textbook did better for this init and teacher."""
+    """Whether no other textbook scores higher for this init and teacher."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of one task: lines of init and teacher, each with a score for every textbook, or None.
+    """The cells of one task: one line for each init and teacher, with one entry for each textbook.
 
-    A cell that came to nothing says so in place of its score.
+    An entry is None if the grid has no such cell. A cell without a score shows its state instead.
     """
 
     task: str
     metric: str
     teacher: str
-    """The score of the fine-tuned teacher."""
+    """The score of the fine-tuned teacher; empty if it is unknown."""
     textbooks: Sequence[str]
     lines: Sequence[tuple[str, str, Sequence[Score | None]]]
     winner: str
-    """The textbook that is best by more than the error, in most of the lines where one is; empty if none is."""
+    """The textbook that leads significantly in the most lines; empty if none leads in any."""
     rows: Sequence[Row]
-    """The rows of the sweep's table, as they are."""
+    """The rows of the sweep's table, with the paper's figures."""
 
 
 def grids(rows: Sequence[Row]) -> list[Grid]:
-    """A grid for each task of a sweep's table; of several seeds the mean.
+    """One grid for each task of a sweep's table. Figures are averaged over seeds of distillation.
 
     Args:
-        rows: with `task`, `init`, `teacher`, `textbook`, `metric`, `mean`, `std`, `standard_error` and `seeds`, from
-            `metric` on empty where the `state` is not done.
+        rows: have `task`, `init`, `teacher`, `textbook`, `metric`, `mean`, `std`, `standard_error`, `seeds` and
+            `state`. The fields from `metric` to `seeds` are empty if the cell is not done.
     """
     rows = beside_paper("table2", [dict(row) for row in rows])
     return [_grid(task, [row for row in rows if row["task"] == task]) for task in distinct(rows, "task")]
@@ -55,12 +56,12 @@ def _grid(task: str, rows: Sequence[Row]) -> Grid:
     lines, winners = [], []
     for init, teacher in dict.fromkeys((row["init"], row["teacher"]) for row in rows):
         cells = {book: at(rows, (init, teacher, book)) for book in textbooks}
-        scored = {book: done(found) for book, found in cells.items() if done(found)}
-        best = max((mean_of(found, "mean") for found in scored.values()), default=None)
-        winners += [book for book in scored if _is_ahead(book, scored)]
+        scored = {book: scored_cells for book, book_cells in cells.items() if (scored_cells := done(book_cells))}
+        best = max((mean_of(scored_cells, "mean") for scored_cells in scored.values()), default=None)
+        winners += [book for book in scored if _leads(book, scored)]
         scores = [
-            _score(found, book in scored and mean_of(scored[book], "mean") == best) if found else None
-            for book, found in cells.items()
+            _score(book_cells, book in scored and mean_of(scored[book], "mean") == best) if book_cells else None
+            for book, book_cells in cells.items()
         ]
         lines.append((init, teacher, scores))
     metric = next((row["metric"] for row in done(rows)), "")
@@ -69,9 +70,9 @@ def _grid(task: str, rows: Sequence[Row]) -> Grid:
     return Grid(task, metric, teacher, textbooks, lines, winner, rows)
 
 
-def _is_ahead(book: str, scored: Mapping[str, Sequence[Row]]) -> bool:
-    """Whether a textbook's score is above that of every other one, by more than the error."""
-    leads = [difference(scored[book], found) for other, found in scored.items() if other != book]
+def _leads(book: str, scored: Mapping[str, Sequence[Row]]) -> bool:
+    """Whether a textbook scores significantly higher than every other one."""
+    leads = [difference(scored[book], cells) for other, cells in scored.items() if other != book]
     return bool(leads) and all(lead > DECISIVE * error for lead, error in leads)
 
 

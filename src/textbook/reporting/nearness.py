@@ -1,4 +1,4 @@
-"""How near each textbook brings a student to its teacher on texts of the task that no textbook has."""
+"""How close each textbook brings a student to its teacher, on texts of the task that no textbook contains."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,25 @@ BASELINE = "general"
 
 
 def nearness(rows: Sequence[Row]) -> str:
-    """An SVG element: for each init and teacher the tasks' relation losses, in percent of the general textbook's.
-
-    Empty where no cell has a loss, or none that of the general textbook beside it.
+    """Plot the relation losses of all tasks, in percent of the general textbook's, with a panel per init and teacher.
 
     Args:
-        rows: those of the sweep's table.
+        rows: the rows of the sweep's table.
+
+    Returns:
+        An SVG element; empty if no textbook can be compared with the general one.
     """
     rows = [row for row in done(rows) if row.get(LOSS)]
     panels: dict[str, dict[str, dict[str, float]]] = {}
     for init, teacher in dict.fromkeys((row["init"], row["teacher"]) for row in rows):
         for task in distinct(rows, "task"):
-            mine = [row for row in rows if row["task"] == task]
+            task_rows = [row for row in rows if row["task"] == task]
             losses = {
                 book: mean_of(cells, LOSS)
                 for book in distinct(rows, "textbook")
-                if (cells := at(mine, (init, teacher, book)))
+                if (cells := at(task_rows, (init, teacher, book)))
             }
             if BASELINE in losses and len(losses) > 1:
-                title = f"init {init}, teacher {teacher}"
-                panels.setdefault(title, {})[task] = {b: 100 * loss / losses[BASELINE] for b, loss in losses.items()}
+                relative = {book: 100 * loss / losses[BASELINE] for book, loss in losses.items()}
+                panels.setdefault(f"init {init}, teacher {teacher}", {})[task] = relative
     return strips(panels, "relation loss, general textbook = 100") if panels else ""

@@ -1,7 +1,7 @@
-"""The figures of the paper (Liu et al., EMNLP 2022: Tables 1 to 3 and Figure 3), to stand beside ours.
+"""The figures of the paper (Liu et al., EMNLP 2022: Tables 1 to 3 and Figure 3), for comparison with ours.
 
-The files in `paper/` have its tasks and corpora by the names that they have in `params.yaml`: TaskDA is `augmented`, CC
-`contextualized`, CC-top-p % has p as its `top_percent`, and WikiBook is `general`. Sizes are those of plain text.
+The files in `paper/` use the names of `params.yaml` for tasks and corpora: TaskDA is `augmented`, CC is
+`contextualized`, CC-top-p % has p as its `top_percent`, and WikiBook is `general`. Sizes are of plain text.
 """
 
 import csv
@@ -18,18 +18,26 @@ KEYS = {
 
 
 def paper_rows(table: str) -> list[dict[str, str]]:
-    """The rows of a table (one of `KEYS`) as they are in the paper."""
+    """The rows of one of the paper's tables.
+
+    Args:
+        table: one of `KEYS`.
+    """
     with (Path(__file__).parent / "paper" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def beside_paper(table: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a table (one of `KEYS`), each with the paper's figures in columns `paper_…`, empty if it has none."""
-    keys, papers = KEYS[table], paper_rows(table)
-    figures = [name for name in papers[0] if name not in keys]
-    known = {tuple(row[key] for key in keys): row for row in papers}
-    found = [known.get(tuple("" if row[key] is None else str(row[key]) for key in keys), {}) for row in rows]
+    """Add the paper's figures to each row, in columns `paper_…`, which are empty if the paper has no such row.
+
+    Args:
+        table: one of `KEYS`.
+    """
+    keys, all_paper_rows = KEYS[table], paper_rows(table)
+    figures = [name for name in all_paper_rows[0] if name not in keys]
+    by_key = {tuple(row[key] for key in keys): row for row in all_paper_rows}
+    matches = [by_key.get(tuple("" if row[key] is None else str(row[key]) for key in keys), {}) for row in rows]
     return [
-        {**row, **{f"paper_{name}": paper.get(name, "") for name in figures}}
-        for row, paper in zip(rows, found, strict=True)
+        {**row, **{f"paper_{name}": match.get(name, "") for name in figures}}
+        for row, match in zip(rows, matches, strict=True)
     ]

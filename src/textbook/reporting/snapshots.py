@@ -1,40 +1,43 @@
-"""Students on their way: scores by step, by textbook and how much of it was used (the paper's Figure 2)."""
+"""Snapshots of students during distillation: scores by step and by part of the textbook (the paper's Figure 2)."""
 
 from collections.abc import Sequence
 
 from textbook.reporting.cells import LOSS, Row, distinct, mean_of
 from textbook.reporting.curves import curve
 
-FIGURES = {"score": "on validation data", LOSS: "on the task's validation texts"}
+FIGURES = {"score": "on validation data", LOSS: "on the task's validation texts"}  # columns, and their captions
 
 
 def snapshot_curves(rows: Sequence[Row]) -> dict[str, str]:
-    """SVG elements by caption: for each task, init, teacher and number of steps the scores, and the relation losses.
+    """Plot the scores and the relation losses by step, for each task, init, teacher and number of steps.
 
-    Of several seeds they are the mean.
+    Figures are averaged over seeds of distillation.
 
     Args:
-        rows: those of `reports/figure2.csv`, one for each snapshot.
+        rows: the rows of `reports/figure2.csv`, one per snapshot.
+
+    Returns:
+        SVG elements by caption.
     """
     groups: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
-        part = float(row["top_percent"])
-        line = row["textbook"] if part == 100 else f"{row['textbook']}, top {part:g} %"
+        percent = float(row["top_percent"])
+        textbook = row["textbook"] if percent == 100 else f"{row['textbook']}, top {percent:g} %"
         place = " · ".join(row[name] for name in ("task", "init", "teacher"))
-        groups.setdefault(f"{place} · {row['steps']} steps", {}).setdefault(line, []).append(row)
-    figures = {}
-    for group, lines in groups.items():
-        mine = [row for found in lines.values() for row in found]
-        for figure, where in FIGURES.items():
-            label = mine[0]["metric"] if figure == "score" else "relation loss"
-            series = {name: _points(found, figure) for name, found in lines.items()}
-            runs = ", ".join(distinct(mine, "run_id"))
-            figures[f"{group}: {label} {where} (runs {runs})"] = curve(series, "step of distillation", label)
-    return figures
+        groups.setdefault(f"{place} · {row['steps']} steps", {}).setdefault(textbook, []).append(row)
+    plots = {}
+    for group, by_textbook in groups.items():
+        group_rows = [row for textbook_rows in by_textbook.values() for row in textbook_rows]
+        runs = ", ".join(distinct(group_rows, "run_id"))
+        for column, texts in FIGURES.items():
+            label = group_rows[0]["metric"] if column == "score" else "relation loss"
+            series = {textbook: _points(textbook_rows, column) for textbook, textbook_rows in by_textbook.items()}
+            plots[f"{group}: {label} {texts} (runs {runs})"] = curve(series, "step of distillation", label)
+    return plots
 
 
-def _points(rows: Sequence[Row], figure: str) -> list[tuple[float, float]]:
-    """A figure by step."""
+def _points(rows: Sequence[Row], column: str) -> list[tuple[float, float]]:
+    """The mean of a column by step."""
     return [
-        (int(step), mean_of([row for row in rows if row["step"] == step], figure)) for step in distinct(rows, "step")
+        (int(step), mean_of([row for row in rows if row["step"] == step], column)) for step in distinct(rows, "step")
     ]

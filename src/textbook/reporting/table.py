@@ -1,4 +1,4 @@
-"""The comparison that a user came for, as rows of text."""
+"""The comparison of teacher and students, as rows of text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,16 @@ TITLES = {
     "teacher": "teacher",
     "scratch": "student from scratch",
     "student": "distilled student",
-    "onnx": "its best in int8 (ONNX)",
+    "onnx": "best student, int8 ONNX",
 }
 
 
 def columns(metric: Metric) -> tuple[str, ...]:
-    """The heads of the comparison's columns; `metric` is the task's deciding one, in percent."""
+    """The header of the comparison.
+
+    Args:
+        metric: the task's main metric, which is shown in percent.
+    """
     return ("model", LABELS[metric], "parameters", "size", "CPU ms", "speed-up")
 
 
@@ -30,9 +34,9 @@ def comparison(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]
     """One row of `columns` for each model.
 
     Args:
-        figures: what `evaluate` measured, by name of the model; `score` is the deciding metric in percent.
+        figures: the output of the stage `evaluate`, by name of the model; `score` is the main metric in percent.
     """
-    slowest = figures["teacher"]["ms_per_sentence"]
+    teacher_ms = figures["teacher"]["ms_per_sentence"]
     rows: list[tuple[str, ...]] = []
     for name, title in TITLES.items():
         figure = figures[name]
@@ -44,14 +48,14 @@ def comparison(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]
                 f"{figure['parameters'] / 1e6:.1f} M",
                 f"{figure['bytes'] / 1e6:.1f} MB",
                 f"{figure['ms_per_sentence']:.1f}",
-                f"{slowest / figure['ms_per_sentence']:.1f}x",
+                f"{teacher_ms / figure['ms_per_sentence']:.1f}x",
             )
         )
     return rows
 
 
-def costs(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Operations by length, and times by batch and length: a head, and a row for each model."""
+def cost_table(figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Operations by length, and times by batch size and length: a header, then one row for each model."""
     lengths, shapes = figures["teacher"]["gflops"], figures["teacher"]["ms"]
     head = (
         "model",

@@ -1,1 +1,1 @@
-"""Keywords of a sentence, and the sentences of the corpus that match them best."""
+"""Keyword extraction and BM25 search over the corpus."""

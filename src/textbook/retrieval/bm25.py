@@ -1,9 +1,9 @@
-"""The `bm25s` engine: BM25 (Lucene's variant) in bm25s's format, sharded like the corpus, searched exactly.
+"""The `bm25s` engine: exact BM25 search (Lucene's variant) over a sharded index in bm25s's format.
 
-bm25s computes the score of every word in every sentence when it indexes. Here the shards of a corpus are indexed one by
-one in that format, with the statistics of the whole corpus, so that no score depends on the sharding. The search adds
-the scores up itself, because bm25s's own top-k leaves ties to chance and fills up with sentences that share no word
-with the query.
+bm25s computes the score of every word in every sentence at indexing time. This module indexes the shards of a corpus
+one by one in that format. It uses the statistics of the whole corpus, so scores do not depend on the sharding. The
+search sums the scores itself: bm25s's own top-k breaks ties arbitrarily and pads its results with sentences that share
+no word with the query.
 """
 
 from array import array
@@ -22,16 +22,17 @@ from textbook.retrieval.hits import Hits, merge_hits
 from textbook.words import words
 
 VOCABULARY = "vocabulary.json"
-PLACE = "shard.json"
-LAST_ID = 2**31 - 1  # within a shard
-CANDIDATES = 4  # times k sentences are held until the best k of them are chosen
+SHARD_INFO = "shard.json"
+LAST_ID = 2**31 - 1  # largest sentence id within a shard
+CANDIDATES = 4  # the candidate buffer holds CANDIDATES * k sentences before it is cut to the best k
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The scores of word w in the sentences of a shard are `scores[starts[w]:starts[w + 1]]`, of the `ids` likewise.
+    """The scores of one shard as a sparse matrix, stored by word.
 
-    Ids count from `first`.
+    Word w has the scores `scores[starts[w]:starts[w + 1]]` in the sentences `ids[starts[w]:starts[w + 1]]`. These ids
+    are relative to `first`, the id of the shard's first sentence.
     """
 
     scores: NDArray[np.float32]
@@ -43,18 +44,18 @@ class Shard:
 
 @dataclass(frozen=True)
 class Bm25Index:
-    """An open index, memory-mapped."""
+    """An open, memory-mapped index."""
 
     shards: Sequence[Shard]
     vocabulary: dict[str, int]
 
     @property
     def sentences(self) -> int:
-        """How many sentences the corpus has."""
+        """Number of sentences in the corpus."""
         return sum(shard.sentences for shard in self.shards)
 
     def search(self, queries: Sequence[Sequence[str]], k: int) -> Hits:
-        """See `Index.search`."""
+        """See `SearchIndex.search`."""
         known = [[self.vocabulary[word] for word in query if word in self.vocabulary] for query in queries]
         offsets = np.zeros(len(known) + 1, np.int64)
         np.cumsum([len(query) for query in known], out=offsets[1:])
@@ -63,28 +64,28 @@ class Bm25Index:
 
 
 def build_bm25(shards: Iterable[Iterable[str]], folder: Path, *, k1: float, b: float) -> None:
-    """Index the shards of a corpus, whose sentences have their positions as ids, into an empty folder.
+    """Index the shards of a corpus into an empty folder. The id of a sentence is its position in the corpus.
 
-    A first pass counts the words of each shard, a second turns counts into scores, since these need the number of
+    The first pass counts the words of each shard. The second pass turns counts into scores, which need the number of
     sentences, their mean length and the document frequencies of the whole corpus. One shard is in memory at a time.
     """
     vocabulary: dict[str, int] = {}
     frequencies = np.zeros(0, np.int64)
-    sentences = tokens = number = 0
-    for number, shard in enumerate(shards, start=1):
+    sentences = tokens = shard_count = 0
+    for shard_count, shard in enumerate(shards, start=1):
         counts = _count_words(shard, vocabulary)
-        grown = np.diff(counts["starts"])
-        frequencies = np.pad(frequencies, (0, len(vocabulary) - len(frequencies))) + grown
-        np.savez(folder / f"counts-{number - 1:05}.npz", allow_pickle=False, **counts)
+        shard_frequencies = np.diff(counts["starts"])
+        frequencies = np.pad(frequencies, (0, len(vocabulary) - len(frequencies))) + shard_frequencies
+        np.savez(folder / f"counts-{shard_count - 1:05}.npz", allow_pickle=False, **counts)
         sentences += len(counts["lengths"])
         tokens += int(counts["lengths"].sum())
     idf = np.log1p((sentences - frequencies + 0.5) / (frequencies + 0.5)).astype(np.float32)
-    mean = max(tokens, 1) / max(sentences, 1)
+    mean_length = max(tokens, 1) / max(sentences, 1)
     first = 0
-    for place in range(number):
-        path = folder / f"counts-{place:05}.npz"
-        with np.load(path) as found:
-            first += _write_scores(folder / f"{place:05}", dict(found), idf, first, mean, k1=k1, b=b)
+    for number in range(shard_count):
+        path = folder / f"counts-{number:05}.npz"
+        with np.load(path) as arrays:
+            first += _write_scores(folder / f"{number:05}", dict(arrays), idf, first, mean_length, k1=k1, b=b)
         path.unlink()
     write_json(folder / VOCABULARY, vocabulary)
 
@@ -95,69 +96,76 @@ def open_bm25(folder: Path) -> Bm25Index:
     for path in sorted(path for path in folder.iterdir() if path.is_dir()):
         engine = BM25.load(path, mmap=True, load_vocab=False)
         scores = engine.scores
-        first = read_json(path / PLACE)["first"]
+        first = read_json(path / SHARD_INFO)["first"]
         starts = np.asarray(scores["indptr"], np.int64)
         shards.append(Shard(scores["data"], scores["indices"], starts, first, scores["num_docs"]))
     return Bm25Index(shards, read_json(folder / VOCABULARY))
 
 
 def _count_words(sentences: Iterable[str], vocabulary: dict[str, int]) -> dict[str, NDArray[Any]]:
-    """How often each word stands in each sentence; new words join the vocabulary.
+    """Count each word in each sentence and add new words to the vocabulary.
 
     Returns:
-        `counts` and `ids` by word, those of word w from `starts[w]` to `starts[w + 1]`, and the words of each sentence
-        in `lengths`.
+        `counts`, `ids` and `starts`: word w occurs in the sentences `ids[starts[w]:starts[w + 1]]`, with the counts at
+        the same positions. `lengths`: the number of words of each sentence.
     """
-    flat = array("q")
+    word_numbers = array("q")
     lengths = array("q")
     for sentence in sentences:
-        before = len(flat)
-        flat.extend([vocabulary.setdefault(word, len(vocabulary)) for word in words(sentence)])
-        lengths.append(len(flat) - before)
-    length_of = np.asarray(lengths, np.int64)
-    keys = (np.asarray(flat, np.int64) << 32) | np.repeat(np.arange(len(length_of)), length_of)
+        before = len(word_numbers)
+        word_numbers.extend([vocabulary.setdefault(word, len(vocabulary)) for word in words(sentence)])
+        lengths.append(len(word_numbers) - before)
+    sentence_lengths = np.asarray(lengths, np.int64)
+    # One sortable key per occurrence: the word in the upper 32 bits, the sentence in the lower 32.
+    keys = (np.asarray(word_numbers, np.int64) << 32) | np.repeat(np.arange(len(sentence_lengths)), sentence_lengths)
     keys, counts = np.unique(keys, return_counts=True)
     starts = np.concatenate([[0], np.cumsum(np.bincount(keys >> 32, minlength=len(vocabulary)))])
     ids = (keys & 0xFFFFFFFF).astype(np.int32)
-    return {"counts": counts.astype(np.uint16), "ids": ids, "starts": starts, "lengths": length_of.astype(np.int32)}
+    return {
+        "counts": counts.astype(np.uint16),
+        "ids": ids,
+        "starts": starts,
+        "lengths": sentence_lengths.astype(np.int32),
+    }
 
 
 def _write_scores(
     folder: Path,
-    counted: dict[str, NDArray[Any]],
+    arrays: dict[str, NDArray[Any]],
     idf: NDArray[np.float32],
     first: int,
-    mean: float,
+    mean_length: float,
     *,
     k1: float,
     b: float,
 ) -> int:
-    """Turn the counts of a shard into scores and write them as bm25s does.
+    """Turn the counts of a shard into scores and write them in bm25s's format.
 
     Args:
-        idf: of every word, over the whole corpus.
-        first: id of the first sentence.
-        mean: words of a sentence, over the whole corpus.
+        arrays: the result of `_count_words`.
+        idf: inverse document frequency of every word, over the whole corpus.
+        first: id of the shard's first sentence.
+        mean_length: mean number of words per sentence, over the whole corpus.
 
     Returns:
-        How many sentences the shard has.
+        The number of sentences in the shard.
     """
-    starts, lengths = counted["starts"], counted["lengths"]
-    norms = (k1 * (1 - b + b * lengths / mean)).astype(np.float32)
-    frequency = counted["counts"].astype(np.float32)
-    scores = np.repeat(idf[: len(starts) - 1], np.diff(starts)) * (frequency / (norms[counted["ids"]] + frequency))
+    starts, lengths = arrays["starts"], arrays["lengths"]
+    norms = (k1 * (1 - b + b * lengths / mean_length)).astype(np.float32)
+    frequency = arrays["counts"].astype(np.float32)
+    scores = np.repeat(idf[: len(starts) - 1], np.diff(starts)) * (frequency / (norms[arrays["ids"]] + frequency))
     engine = BM25(method="lucene", k1=k1, b=b)
-    padded = np.pad(starts, (0, len(idf) + 1 - len(starts)), mode="edge")  # words of later shards have no entry here
-    engine.scores = {"data": scores, "indices": counted["ids"], "indptr": padded, "num_docs": len(lengths)}
-    engine.vocab_dict = {}  # one vocabulary serves all shards
-    engine.nonoccurrence_array = None  # of other variants of BM25
+    padded = np.pad(starts, (0, len(idf) + 1 - len(starts)), mode="edge")  # words first seen in later shards
+    engine.scores = {"data": scores, "indices": arrays["ids"], "indptr": padded, "num_docs": len(lengths)}
+    engine.vocab_dict = {}  # all shards share one vocabulary, stored separately
+    engine.nonoccurrence_array = None  # used by other variants of BM25 only
     engine.save(folder, show_progress=False)
-    write_json(folder / PLACE, {"first": first})
+    write_json(folder / SHARD_INFO, {"first": first})
     return len(lengths)
 
 
 def _search_shard(shard: Shard, flat: NDArray[np.int64], offsets: NDArray[np.int64], k: int) -> Hits:
-    """Search one shard for queries of word numbers; those of query q are `flat[offsets[q]:offsets[q + 1]]`."""
+    """Search one shard. Query q consists of the word numbers `flat[offsets[q]:offsets[q + 1]]`."""
     k = min(k, shard.sentences)
     ids, scores, counts = _search(
         flat, offsets, k, shard.scores, shard.ids, shard.starts, shard.sentences, get_num_threads()
@@ -183,32 +191,32 @@ def _search(
     counts = np.zeros(queries, np.int32)
     for thread in prange(threads):
         totals = np.zeros(sentences, np.float32)
-        bits = totals.view(np.int32)  # scores are positive, so their bits rank as they do
+        bits = totals.view(np.int32)  # positive floats have the same order as their bits
         touched = np.empty(sentences + 1, np.int32)
         keys = np.empty(min(sentences, CANDIDATES * k), np.int64)
         for query in range(thread, queries, threads):
-            found = 0
+            touched_count = 0
             for position in range(offsets[query], offsets[query + 1]):
                 word = words[position]
                 for entry in range(starts[word], starts[word + 1]):
                     sentence = indices[entry]
-                    touched[found] = sentence
-                    found += totals[sentence] == 0  # no branch: it would often be guessed wrong
+                    touched[touched_count] = sentence
+                    touched_count += totals[sentence] == 0  # no branch, because it would often be mispredicted
                     totals[sentence] += data[entry]
-            size, bar = 0, np.int32(0)
-            for slot in range(found):
+            size, threshold = 0, np.int32(0)
+            for slot in range(touched_count):
                 sentence = touched[slot]
-                if bits[sentence] >= bar:
-                    # One number to compare: a higher score is more, at the same score the lower id.
+                if bits[sentence] >= threshold:
+                    # One sortable key: a higher score is larger; at equal scores the lower id is larger.
                     keys[size] = (np.int64(bits[sentence]) << 32) | (LAST_ID - sentence)
                     size += 1
                     if size == len(keys):
                         keys[:k] = np.partition(keys, size - k)[size - k :]
-                        size, bar = k, np.int32(keys[0] >> 32)
+                        size, threshold = k, np.int32(keys[0] >> 32)
                 totals[sentence] = 0
             best = np.sort(np.partition(keys[:size], size - k)[size - k :] if size > k else keys[:size])[::-1]
-            for place in range(len(best)):
-                top_ids[query, place] = LAST_ID - (best[place] & LAST_ID)
-                top_bits[query, place] = best[place] >> 32
+            for rank in range(len(best)):
+                top_ids[query, rank] = LAST_ID - (best[rank] & LAST_ID)
+                top_bits[query, rank] = best[rank] >> 32
             counts[query] = len(best)
     return top_ids, top_scores, counts

@@ -1,44 +1,51 @@
-"""Building and opening an index by the name of its engine; an index belongs to one corpus and refuses another."""
+"""Build and open an index with the configured engine. An index records the hash of its corpus."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from textbook import params
 from textbook.errors import UserError
-from textbook.files import read_json, write_aside, write_json
-from textbook.retrieval.hits import Index
+from textbook.files import atomic_write, read_json, write_json
+from textbook.retrieval.hits import SearchIndex
 
 SUMMARY = "index.json"
 
 
 def build_index(shards: Iterable[Iterable[str]], folder: Path, settings: params.Index, corpus_sha256: str) -> None:
-    """Index the shards of a corpus, whose sentences have their positions as ids; whole or not at all."""
-    with write_aside(folder) as aside:
-        aside.mkdir()
+    """Index the shards of a corpus atomically. The id of a sentence is its position in the corpus.
+
+    Args:
+        shards: the sentences of each shard.
+        folder: the index; an existing one is replaced on success.
+        settings: the engine and the parameters of BM25.
+        corpus_sha256: hash of the corpus, which `open_index` checks.
+    """
+    with atomic_write(folder) as temporary:
+        temporary.mkdir()
         match settings.engine:
             case "bm25s":
                 from textbook.retrieval.bm25 import build_bm25
 
-                build_bm25(shards, aside, k1=settings.k1, b=settings.b)
+                build_bm25(shards, temporary, k1=settings.k1, b=settings.b)
             case "whoosh":
                 from textbook.retrieval.whoosh import build_whoosh
 
-                build_whoosh(shards, aside)
-        write_json(aside / SUMMARY, {**settings.model_dump(), "corpus_sha256": corpus_sha256})
+                build_whoosh(shards, temporary)
+        write_json(temporary / SUMMARY, {**settings.model_dump(), "corpus_sha256": corpus_sha256})
 
 
-def open_index(folder: Path, corpus_sha256: str) -> Index:
+def open_index(folder: Path, corpus_sha256: str) -> SearchIndex:
     """Open an index.
 
     Raises:
-        UserError: there is none, or it was made from another corpus.
+        UserError: the folder is not an index, or the index was built from another corpus.
     """
     if not (folder / SUMMARY).is_file():
-        raise UserError(f"{folder}: is not an index; `dvc repro index` makes it")
+        raise UserError(f"{folder}: is not an index; run `dvc repro index`")
     summary = read_json(folder / SUMMARY)
     if summary["corpus_sha256"] != corpus_sha256:
-        raise UserError(f"{folder}: was made from another corpus; `dvc repro index` makes it anew")
-    # An engine is imported when it is used: numba and Whoosh don't need each other.
+        raise UserError(f"{folder}: was built from another corpus; run `dvc repro index`")
+    # Engines are imported lazily: one does not need the packages of the other.
     if summary["engine"] == "whoosh":
         from textbook.retrieval.whoosh import open_whoosh
 

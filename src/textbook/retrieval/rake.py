@@ -1,7 +1,7 @@
-"""Keywords of a sentence by RAKE (Rose et al. 2010).
+"""Keyword extraction by RAKE (Rose et al. 2010).
 
-Candidate phrases are maximal runs of words between stop words and punctuation; the score of a word is its degree over
-its frequency, that of a phrase the sum over its words.
+Candidate phrases are maximal runs of words between stop words and punctuation. The score of a word is its degree
+divided by its frequency. The score of a phrase is the sum of the scores of its words.
 """
 
 import re
@@ -11,18 +11,18 @@ from bm25s.stopwords import STOPWORDS_EN_PLUS
 
 from textbook.words import words
 
-STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)  # NLTK's English list, as rake-nltk uses it
+STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)  # NLTK's English list, which rake-nltk also uses
 
-# Whatever is neither word nor white space ends a phrase, however many such characters stand together.
+# A run of characters that are neither word characters nor white space ends a phrase.
 _FRAGMENT = re.compile(r"[^\w\s'’]+|_+|(?<!\w)['’]+|['’]+(?!\w)")
 
 
 def rake(text: str) -> list[tuple[str, float]]:
-    """The distinct candidate phrases of a text with their scores, best first, ties in order of appearance."""
+    """The distinct candidate phrases of a text with their scores, best first; ties are in order of appearance."""
     phrases: dict[tuple[str, ...], None] = {}
     degree: defaultdict[str, int] = defaultdict(int)
     frequency: defaultdict[str, int] = defaultdict(int)
-    for fragment in _FRAGMENT.split(text.lower()):  # the lower case of a letter can depend on those beside it
+    for fragment in _FRAGMENT.split(text.lower()):  # before splitting: lower-casing depends on the neighbouring letters
         for phrase in _runs(words(fragment)):
             phrases.setdefault(phrase)
             for word in phrase:
@@ -33,17 +33,18 @@ def rake(text: str) -> list[tuple[str, float]]:
 
 
 def query(text: str, phrases: int) -> tuple[list[str], bool]:
-    """The search words of an anchor: those of its best `phrases` phrases.
+    """The search words of an anchor: the words of its `phrases` highest-scoring phrases.
 
     Returns:
-        The words, and whether the anchor has no keyword ("It is what it is."), so that they are its plain words.
+        The words, and whether the query fell back to all words of the anchor because it has no keywords ("It is what it
+        is.").
     """
     keywords = [word for phrase, _ in rake(text)[:phrases] for word in phrase.split()]
     return (keywords, False) if keywords else (words(text), True)
 
 
 def _runs(tokens: list[str]) -> list[tuple[str, ...]]:
-    """Maximal runs without a stop word."""
+    """Split tokens into maximal runs without stop words."""
     runs: list[tuple[str, ...]] = []
     run: list[str] = []
     for token in tokens:

@@ -1,7 +1,7 @@
-"""The `whoosh` engine: an index in pure Python that is updated in place and opened without numba.
+"""The `whoosh` engine: an index in pure Python that can be updated in place and needs no numba.
 
-The scores are those of the other engine but for one thing: Whoosh keeps the length of a sentence in one byte, as Lucene
-does, so lengths from 11 words up are rounded a little.
+Its scores equal those of the `bm25s` engine except for the length normalisation: like Lucene, Whoosh stores the length
+of a sentence in one byte, so lengths of 11 words and more are rounded.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ FIELD = "sentence"
 
 @dataclass(frozen=True)
 class _Lucene(WeightingModel):
-    """BM25 as Lucene has it since version 8: no factor k1 + 1, and an idf that is never negative."""
+    """BM25 as in Lucene since version 8: without the factor k1 + 1, and with an idf that is never negative."""
 
     k1: float
     b: float
@@ -37,18 +37,18 @@ class _Lucene(WeightingModel):
 
 
 class _LuceneScorer(WeightLengthScorer):
-    """Scores one word."""
+    """Scores sentences for one word."""
 
     def __init__(self, searcher: Any, fieldname: str, text: str, model: _Lucene) -> None:
-        whole = searcher.get_parent()  # statistics of all segments
-        frequency = whole.doc_frequency(fieldname, text)
-        self.idf = log1p((whole.doc_count_all() - frequency + 0.5) / (frequency + 0.5))
-        self.mean = whole.avg_field_length(fieldname) or 1
+        parent = searcher.get_parent()  # has the statistics of all segments
+        frequency = parent.doc_frequency(fieldname, text)
+        self.idf = log1p((parent.doc_count_all() - frequency + 0.5) / (frequency + 0.5))
+        self.mean_length = parent.avg_field_length(fieldname) or 1
         self.model = model
         self.setup(searcher, fieldname, text)
 
     def _score(self, weight: float, length: int) -> float:
-        norm = self.model.k1 * (1 - self.model.b + self.model.b * length / self.mean)
+        norm = self.model.k1 * (1 - self.model.b + self.model.b * length / self.mean_length)
         return self.idf * weight / (norm + weight)
 
 
@@ -60,32 +60,32 @@ class WhooshIndex:
     sentences: int
 
     def search(self, queries: Sequence[Sequence[str]], k: int) -> Hits:
-        """See `Index.search`."""
+        """See `SearchIndex.search`."""
         shape = (len(queries), min(k, self.sentences))
         ids, scores, counts = np.zeros(shape, np.int64), np.zeros(shape, np.float32), np.zeros(len(queries), np.int32)
         for number, query in enumerate(queries):
-            terms = [Term(FIELD, word, boost=float(times)) for word, times in Counter(query).items()]
-            # Whoosh breaks ties by the order of its documents, which is that of the ids.
-            found = list(self.searcher.search(Or(terms), limit=shape[1]).items())
-            counts[number] = len(found)
-            ids[number, : len(found)] = [self.searcher.stored_fields(document)["id"] for document, _ in found]
-            scores[number, : len(found)] = [score for _, score in found]
+            terms = [Term(FIELD, word, boost=float(count)) for word, count in Counter(query).items()]
+            # Whoosh breaks ties by document number; documents are numbered in order of their ids.
+            hits = list(self.searcher.search(Or(terms), limit=shape[1]).items())
+            counts[number] = len(hits)
+            ids[number, : len(hits)] = [self.searcher.stored_fields(document)["id"] for document, _ in hits]
+            scores[number, : len(hits)] = [score for _, score in hits]
         return Hits(ids, scores, counts)
 
 
 def build_whoosh(shards: Iterable[Iterable[str]], folder: Path) -> None:
-    """Index the shards of a corpus, whose sentences have their positions as ids, into an empty folder."""
+    """Index the shards of a corpus into an empty folder. The id of a sentence is its position in the corpus."""
     schema = Schema(id=NUMERIC(stored=True, bits=64), sentence=TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=False))
     writer = whoosh_index.create_in(str(folder), schema).writer(limitmb=512)
-    number = 0
+    sentence_id = 0
     for shard in shards:
         for sentence in shard:
-            writer.add_document(id=number, sentence=" ".join(words(sentence)))
-            number += 1
+            writer.add_document(id=sentence_id, sentence=" ".join(words(sentence)))
+            sentence_id += 1
     writer.commit(optimize=True)
 
 
 def open_whoosh(folder: Path, *, k1: float, b: float) -> WhooshIndex:
     """Open an index."""
-    found = whoosh_index.open_dir(str(folder))
-    return WhooshIndex(found.searcher(weighting=_Lucene(k1, b)), found.doc_count())
+    index = whoosh_index.open_dir(str(folder))
+    return WhooshIndex(index.searcher(weighting=_Lucene(k1, b)), index.doc_count())

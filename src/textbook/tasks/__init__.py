@@ -1,1 +1,1 @@
-"""Labelled tasks: what the teacher knows and the student must learn."""
+"""Labelled tasks: preparing and reading their data."""

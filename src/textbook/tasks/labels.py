@@ -1,4 +1,4 @@
-"""Labels as a user's files have them, as the numbers that models learn."""
+"""Converting the labels in a user's files to the numbers that models are trained on."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -12,18 +12,18 @@ from textbook.params import Task
 
 
 def read_labels(name: str, task: Task, values: Sequence[Any], path: Path) -> pa.Array:
-    """The numbers of classes (int64), or labels on a scale (float64).
+    """Convert labels to class indices (int64) or, for a task with a scale, to numbers (float64).
 
     Args:
-        name: that of the task, for the error.
+        name: name of the task, for error messages.
         values: labels as they are in the file `path`.
 
     Raises:
-        UserError: a label is none of the task's; names its row, counted from 0.
+        UserError: the task does not allow a label; the message names its row, counted from 0.
     """
     if task.scale is not None:
         return pa.array(_on_scale(name, task.scale, values, path), pa.float64())
-    return pa.array(_numbers(name, task.outputs, values, path), pa.int64())
+    return pa.array(_class_indices(name, task.outputs, values, path), pa.int64())
 
 
 def _on_scale(name: str, scale: Sequence[float], values: Sequence[Any], path: Path) -> list[float]:
@@ -31,30 +31,32 @@ def _on_scale(name: str, scale: Sequence[float], values: Sequence[Any], path: Pa
     for row, value in enumerate(values):
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
         if not is_number or not low <= value <= high:
-            raise UserError(f"tasks.{name}: {path}, row {row}: label {value!r} is no number from {low:g} to {high:g}")
+            raise UserError(
+                f"tasks.{name}: {path}, row {row}: label {value!r} is not a number from {low:g} to {high:g}"
+            )
     return [float(value) for value in values]
 
 
-def _numbers(name: str, labels: Sequence[str], values: Sequence[Any], path: Path) -> list[int]:
-    numbers: dict[Any, int] = {label: number for number, label in enumerate(labels)}
+def _class_indices(name: str, labels: Sequence[str], values: Sequence[Any], path: Path) -> list[int]:
+    indices: dict[Any, int] = {label: index for index, label in enumerate(labels)}
     allowed = ", ".join(labels)
-    named = [_number_of(label) for label in labels]
-    if None not in named:  # read from CSV, a name such as "5" is the number 5
-        numbers |= {value: number for number, value in enumerate(named)}
+    numbers = [_as_number(label) for label in labels]
+    if None not in numbers:  # in CSV, Arrow reads a name such as "5" as the number 5
+        indices |= {number: index for index, number in enumerate(numbers)}
     else:
-        numbers |= {number: number for number in range(len(labels))}
+        indices |= {index: index for index in range(len(labels))}
         allowed += f" or 0 to {len(labels) - 1}"
-    truths = {label.lower(): label for label in labels if label.lower() in ("true", "false")}
-    if truths:  # which is what Arrow makes of these words in CSV
-        values = [truths.get(str(value).lower(), value) if isinstance(value, bool) else value for value in values]
+    booleans = {label.lower(): label for label in labels if label.lower() in ("true", "false")}
+    if booleans:  # in CSV, Arrow reads these words as booleans
+        values = [booleans.get(str(value).lower(), value) if isinstance(value, bool) else value for value in values]
     for row, value in enumerate(values):
-        if value not in numbers:
+        if value not in indices:
             raise UserError(f"tasks.{name}: {path}, row {row}: label {value!r} is not one of {allowed}")
-    return [numbers[value] for value in values]
+    return [indices[value] for value in values]
 
 
-def _number_of(label: str) -> float | None:
-    """The number that a name is, if it is one."""
+def _as_number(label: str) -> float | None:
+    """A class name as a number; None if it is not a finite number."""
     try:
         value = float(label)
     except ValueError:

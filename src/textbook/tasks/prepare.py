@@ -1,6 +1,6 @@
-"""A labelled task as Parquet files with fixed column names: `sentence` or `sentence1, sentence2`, and `label`.
+"""Preparing a labelled task as Parquet files with the columns `sentence` (or `sentence1`, `sentence2`) and `label`.
 
-There is one for each split: `train`, `validation`, and any further split to validate on under its own name.
+There is one file per split: `train`, `validation`, and each further validation split under its own name.
 """
 
 import re
@@ -14,109 +14,75 @@ import pyarrow.parquet as pq
 
 from textbook.errors import UserError
 from textbook.params import Task
-from textbook.tables import find_tables, read_table
+from textbook.tables.files import find_tables
+from textbook.tables.read import read_table
 from textbook.tasks.labels import read_labels
-
-TRAIN, VALIDATION = "train", "validation"
-
-
-def text_columns(task: Task) -> list[str]:
-    """The columns of a prepared task that hold text."""
-    return ["sentence"] if len(task.text) == 1 else ["sentence1", "sentence2"]
+from textbook.tasks.splits import TRAIN, VALIDATION, text_columns
 
 
 def prepare_task(name: str, task: Task, source: Path, folder: Path) -> dict[str, int]:
-    """Write a Parquet file for each split; the labels of classes become their numbers.
+    """Write a Parquet file per split, with class indices as labels.
 
-    Rows of `train` whose text is also validated on, whatever their label, are left out.
+    Rows of `train` whose text also occurs in a validation split are removed, whatever their label.
 
     Returns:
-        Rows of each split, and as `duplicates` how many were left out.
+        The number of rows in each split, and the number of removed rows as `duplicates`.
 
     Raises:
-        UserError: no validation data, a missing column, a label that is none of the task's, or a class without a row
-            in `train`.
+        UserError: there is no validation data, a column is missing, a label is not allowed, or a class has no rows in
+            `train`.
     """
     splits = _read_splits(name, task, source)
     columns = text_columns(task)
     held_out = {row for split in splits if split != TRAIN for row in _rows(splits[split], columns)}
-    fresh = [row not in held_out for row in _rows(splits[TRAIN], columns)]
-    splits[TRAIN] = splits[TRAIN].filter(pa.array(fresh))
-    if not any(fresh):
+    is_new = [row not in held_out for row in _rows(splits[TRAIN], columns)]
+    splits[TRAIN] = splits[TRAIN].filter(pa.array(is_new))
+    if not any(is_new):
         raise UserError(f"tasks.{name}: every text of train is also in {', '.join(s for s in splits if s != TRAIN)}")
     _check_classes(name, task, splits)
     for split, table in splits.items():
         pq.write_table(table, folder / f"{split}.parquet", compression="zstd")
-    return {split: table.num_rows for split, table in splits.items()} | {"duplicates": fresh.count(False)}
-
-
-def validation_splits(folder: Path) -> list[str]:
-    """The splits of a prepared task that are validated on, the one that decides first."""
-    further = sorted({path.stem for path in folder.glob("*.parquet")} - {TRAIN, VALIDATION})
-    return [VALIDATION, *further]
-
-
-def read_split(folder: Path, split: str) -> pa.Table:
-    """A split of a prepared task."""
-    return pq.read_table(folder / f"{split}.parquet")
-
-
-def texts(table: pa.Table) -> tuple[list[str], list[str] | None]:
-    """The sentences of a prepared split; the second list is None unless the task is over pairs."""
-    if "sentence" in table.column_names:
-        return table["sentence"].to_pylist(), None
-    return table["sentence1"].to_pylist(), table["sentence2"].to_pylist()
-
-
-def sentences(table: pa.Table) -> list[str]:
-    """All distinct sentences of a split in order of appearance; those of a pair count one by one (the anchors)."""
-    first, second = texts(table)
-    return list(dict.fromkeys([*first, *(second or [])]))
-
-
-def evaluation_sentences(folder: Path) -> list[str]:
-    """All distinct sentences that a prepared task is validated on: no textbook may hold them."""
-    return list(
-        dict.fromkeys(one for split in validation_splits(folder) for one in sentences(read_split(folder, split)))
-    )
+    return {split: table.num_rows for split, table in splits.items()} | {"duplicates": is_new.count(False)}
 
 
 def _read_splits(name: str, task: Task, source: Path) -> dict[str, pa.Table]:
+    """Read all splits: from their own files, or with a hold-out drawn from the training rows."""
     tables = find_tables(source, task.files)
     if task.holdout is None:
         files = {split: _files_of(name, source, tables, split) for split in (TRAIN, *task.validation)}
-        for split, found in files.items():
-            if not found:
+        for split, paths in files.items():
+            if not paths:
                 raise UserError(f"tasks.{name}: {source} has no {split} file; add one, or set tasks.{name}.holdout")
         names = (TRAIN, VALIDATION, *task.validation[1:])
         return {
-            split: pa.concat_tables([_read(name, task, path) for path in found])
-            for split, found in zip(names, files.values(), strict=True)
+            split: pa.concat_tables([_read(name, task, path) for path in paths])
+            for split, paths in zip(names, files.values(), strict=True)
         }
     rows = pa.concat_tables([_read(name, task, path) for path in _files_of(name, source, tables, TRAIN) or tables])
-    held = task.holdout if isinstance(task.holdout, int) else max(1, round(task.holdout * rows.num_rows))
-    if held >= rows.num_rows:
+    count = task.holdout if isinstance(task.holdout, int) else max(1, round(task.holdout * rows.num_rows))
+    if count >= rows.num_rows:
         raise UserError(f"tasks.{name}.holdout = {task.holdout}: must be less than its {rows.num_rows} rows")
     order = np.random.default_rng(task.seed).permutation(rows.num_rows)
-    return {TRAIN: rows.take(np.sort(order[held:])), VALIDATION: rows.take(np.sort(order[:held]))}
+    return {TRAIN: rows.take(np.sort(order[count:])), VALIDATION: rows.take(np.sort(order[:count]))}
 
 
 def _files_of(name: str, source: Path, tables: list[Path], split: str) -> list[Path]:
-    """The files of a split: `train.csv`, or as on the hub `train-00000-of-00002.parquet` or `train/0000.parquet`."""
+    """The files of a split: `train.csv`, or, as on the hub, `train-00000-of-00002.parquet` or `train/0000.parquet`."""
     if source.is_file():
         return []
     stem = re.compile(rf"{re.escape(split)}(-\d+-of-\d+)?")
-    found = [path for path in tables if stem.fullmatch(path.name.split(".")[0]) or path.parent.name == split]
-    folders = sorted({str(path.parent.relative_to(source)) for path in found})
+    files = [path for path in tables if stem.fullmatch(path.name.split(".")[0]) or path.parent.name == split]
+    folders = sorted({str(path.parent.relative_to(source)) for path in files})
     if len(folders) > 1:
         raise UserError(
             f"tasks.{name}: {source} has {split} files in the folders {', '.join(folders)};"
-            f" choose one by tasks.{name}.files, such as {folders[0]}/*"
+            f" select one with tasks.{name}.files, such as {folders[0]}/*"
         )
-    return found
+    return files
 
 
 def _read(name: str, task: Task, path: Path) -> pa.Table:
+    """Read the rows of one file, with the column names of a prepared task and with converted labels."""
     rows = read_table(path, [*task.text, task.label], task.where, texts=task.text)
     if not rows.num_rows:
         raise UserError(f"tasks.{name}: {path} has no rows" + (f" where {task.where}" if task.where else ""))
@@ -125,21 +91,22 @@ def _read(name: str, task: Task, path: Path) -> pa.Table:
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers as text; what is not a number is no text either."""
+    """A column as text; NaN becomes null."""
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
     return column.cast(pa.string())
 
 
 def _rows(table: pa.Table, columns: list[str]) -> list[tuple[str, ...]]:
+    """The texts of each row."""
     return list(zip(*(table[column].to_pylist() for column in columns), strict=True))
 
 
 def _check_classes(name: str, task: Task, splits: dict[str, pa.Table]) -> None:
-    """Refuse a class that nothing can be learnt about."""
+    """Check that every class has rows in `train`."""
     counts = {split: Counter(table["label"].to_pylist()) for split, table in splits.items()}
-    for number, label in enumerate(task.labels or []):
-        if not counts[TRAIN][number]:
-            there = ", ".join(f"{other} {counts[TRAIN][n]:,}" for n, other in enumerate(task.labels or []))
-            elsewhere = ", ".join(f"{split} has {counts[split][number]:,}" for split in splits if split != TRAIN)
-            raise UserError(f"tasks.{name}: train has no row of class {label!r} ({elsewhere}); it has {there}")
+    for index, label in enumerate(task.labels or []):
+        if not counts[TRAIN][index]:
+            in_train = ", ".join(f"{other} {counts[TRAIN][n]:,}" for n, other in enumerate(task.labels or []))
+            elsewhere = ", ".join(f"{split} has {counts[split][index]:,}" for split in splits if split != TRAIN)
+            raise UserError(f"tasks.{name}: train has no rows of class {label!r} ({elsewhere}); it has {in_train}")

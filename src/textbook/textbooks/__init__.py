@@ -1,1 +1,1 @@
-"""The texts on which the teacher teaches."""
+"""Textbooks: the texts that students are distilled on."""

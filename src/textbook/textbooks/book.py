@@ -1,4 +1,4 @@
-"""A textbook on disk: sentences, the most relevant first, each with its rank, score and source."""
+"""Read and write textbooks: Parquet files of sentences, most relevant first, with rank, score and source."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from textbook.corpus.take import take_sentences
+from textbook.corpus.shards import take_sentences
 from textbook.errors import UserError
 from textbook.textbooks.leaks import LeakFilter
 
@@ -28,52 +28,59 @@ def write_book(
     rank: NDArray[np.int32] | None = None,
     score: NDArray[np.float32] | None = None,
 ) -> dict[str, int]:
-    """Write the corpus sentences `ids` in their order, without those that repeat evaluation data; a part at a time.
+    """Write the corpus sentences `ids` in the given order, without those that repeat evaluation data.
+
+    The sentences are processed in parts to bound memory.
 
     Args:
-        partners: for a book of pairs the second sentence of each; a pair of which either is a repetition is left out.
-        rank, score: of each of `ids`; empty where nothing was searched.
+        partners: for a textbook of pairs, the id of the second sentence of each pair. A pair is left out if either of
+            its sentences repeats evaluation data.
+        rank, score: rank and score of each of `ids`; None for a textbook that is not the result of a search.
 
     Returns:
-        How many `sentences` were written, their `bytes` in UTF-8 with a newline after each, and how many rows were
-        `leaks`.
+        `sentences`: the number of sentences written. `bytes`: their size in UTF-8, with a newline after each. `leaks`:
+        the number of rows left out.
 
     Raises:
-        UserError: nothing is left.
+        UserError: no sentence is left.
     """
     rows = size = first = 0
     schema = SCHEMA if partners is None else PAIR_SCHEMA
-    texts = [name for name in ("sentence", "sentence2") if name in schema.names]
-    taken = [take_sentences(corpus, part, target.parent) for part in (ids, partners) if part is not None]
+    text_columns = [name for name in ("sentence", "sentence2") if name in schema.names]
+    sides = [take_sentences(corpus, side, target.parent) for side in (ids, partners) if side is not None]
     parquet = pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=["source"])
-    with parquet as writer, ThreadPoolExecutor(1) as beside:  # a part is written while the next is looked up
+    with parquet as writer, ThreadPoolExecutor(1) as executor:  # writes one part while the next one is looked up
         writing: Future[None] | None = None
-        for found in zip(*taken, strict=True):
-            stop = first + found[0].num_rows
-            sentences = [part["sentence"] for part in found]
-            columns = [*sentences, _part(rank, first, stop), _part(score, first, stop), found[0]["source"]]
-            leaking = np.any([leaks.find(part) for part in sentences], axis=0)
-            book = pa.table(columns, names=schema.names).cast(schema).filter(pa.array(~leaking))
+        for tables in zip(*sides, strict=True):
+            stop = first + tables[0].num_rows
+            sentences = [table["sentence"] for table in tables]
+            columns = [*sentences, _slice(rank, first, stop), _slice(score, first, stop), tables[0]["source"]]
+            leaking = np.any([leaks.find(column) for column in sentences], axis=0)
+            part = pa.table(columns, names=schema.names).cast(schema).filter(pa.array(~leaking))
             if writing:
                 writing.result()
-            writing = beside.submit(writer.write_table, book)
-            rows += book.num_rows
-            size += sum((pc.sum(pc.binary_length(book[name])).as_py() or 0) + book.num_rows for name in texts)
+            writing = executor.submit(writer.write_table, part)
+            rows += part.num_rows
+            size += sum((pc.sum(pc.binary_length(part[name])).as_py() or 0) + part.num_rows for name in text_columns)
             first = stop
         if writing:
             writing.result()
     if not rows:
         target.unlink()
         raise UserError(f"{target.name}: no sentence of {corpus} is left for this textbook")
-    return {"sentences": rows * len(texts), "bytes": size, "leaks": len(ids) - rows}
+    return {"sentences": rows * len(text_columns), "bytes": size, "leaks": len(ids) - rows}
 
 
-def _part(values: NDArray[Any] | None, start: int, stop: int) -> pa.Array:
+def _slice(values: NDArray[Any] | None, start: int, stop: int) -> pa.Array:
     return pa.nulls(stop - start) if values is None else pa.array(values[start:stop])
 
 
 def read_book(path: Path) -> tuple[list[str], list[str] | None]:
-    """The sentences of a textbook, in order; the second list is None unless it is one of pairs."""
+    """Read the sentences of a textbook, in order.
+
+    Returns:
+        The sentences, and the second sentence of each pair; the latter is None unless it is a textbook of pairs.
+    """
     columns = [name for name in ("sentence", "sentence2") if name in pq.read_schema(path).names]
     first, *second = (column.to_pylist() for column in pq.read_table(path, columns=columns).columns)
     return first, second[0] if second else None

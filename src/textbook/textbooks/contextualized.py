@@ -1,7 +1,8 @@
-"""The contextualized corpus (paper, section 2.1): for every task sentence the most relevant sentences of the corpus.
+"""The contextualized corpus (paper, section 2.1): the most relevant corpus sentences for every task sentence.
 
-Because the corpus has no duplicates, merging the hits of all anchors by text is merging them by id: one array over the
-corpus remembers the best rank of each sentence, so memory does not grow with anchors times k.
+The task sentences are called anchors. The corpus has no duplicates, so the hits of all anchors can be merged by id
+instead of by text. One array over the corpus holds the best rank of each sentence, so memory does not grow with the
+number of anchors times k.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from textbook.retrieval.hits import Hits, Index
+from textbook.retrieval.hits import Hits, SearchIndex
 from textbook.retrieval.rake import query
 
 UNSEEN = np.iinfo(np.int32).max
@@ -21,11 +22,14 @@ ANCHOR_BATCH = 1024
 
 @dataclass(frozen=True)
 class Merged:
-    """What all anchors together retrieved, `k` sentences each.
+    """The merged search results of all anchors, with up to `k` sentences retrieved per anchor.
 
-    Shapes: `rank` and `score` [sentences of the corpus]; `rank` is the best over the anchors (1 is the first), `UNSEEN`
-    where no anchor retrieved the sentence; `score` is the highest at that rank. `anchor` is the first anchor that
-    retrieved the sentence at that rank with that score, or None if it was not asked for.
+    `rank`, `score` and `anchor` have the shape [sentences of the corpus]. `rank` is the best rank of the sentence over
+    all anchors, counted from 1, or `UNSEEN` if no anchor retrieved it. `score` is the highest score at that rank.
+    `anchor` is the number of the first anchor that retrieved the sentence with this rank and score; it is None unless
+    anchors were kept.
+
+    `hits` is the total number of hits. `without_keywords` and `without_hits` count the anchors that have none.
     """
 
     k: int
@@ -38,90 +42,93 @@ class Merged:
 
     @property
     def distinct(self) -> int:
-        """How many sentences were retrieved, each counted once."""
+        """Number of distinct sentences retrieved."""
         return int(np.count_nonzero(self.rank <= self.k))
 
     def order(self, k: int | None = None) -> NDArray[np.int64]:
-        """Ids of the sentences of rank k or better, by rank, score and id: a prefix is the more relevant part."""
+        """Ids of the sentences of rank k or better, ordered by rank, score and id: the most relevant come first."""
         ids = np.flatnonzero(self.rank <= (k or self.k))
         return ids[self._by_relevance(ids)]
 
     def pairs(self, k: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Ids of the same sentences in pairs that share their anchor, by the rank, score and id of the first of each.
+        """Pair the sentences of rank k or better that share an anchor.
 
-        A sentence is in one pair at most; the odd one of an anchor is in none.
+        A sentence is in at most one pair. If an anchor has an odd number of sentences, the last one is left out.
+
+        Returns:
+            Ids of the first and of the second sentence of each pair, ordered by rank, score and id of the first.
         """
-        assert self.anchor is not None, "anchors were not asked for"
+        assert self.anchor is not None, "retrieve() must be called with keep_anchors=True"
         ids = self.order(k)
-        ids = ids[np.argsort(self.anchor[ids], kind="stable")]  # the sentences of an anchor together, the best first
+        ids = ids[np.argsort(self.anchor[ids], kind="stable")]  # grouped by anchor, most relevant first
         anchors = self.anchor[ids]
-        place = np.arange(len(ids)) - np.searchsorted(anchors, anchors)
-        firsts = np.flatnonzero((place[:-1] % 2 == 0) & (anchors[:-1] == anchors[1:]))
+        position = np.arange(len(ids)) - np.searchsorted(anchors, anchors)  # within the group
+        firsts = np.flatnonzero((position[:-1] % 2 == 0) & (anchors[:-1] == anchors[1:]))
         firsts = firsts[self._by_relevance(ids[firsts])]
         return ids[firsts], ids[firsts + 1]
 
     def _by_relevance(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
-        """In which order to take ids: by rank, score and id."""
+        """Indices that sort `ids` by rank, score and id."""
         return np.lexsort((ids, -self.score[ids], self.rank[ids]))
 
 
-def retrieve(index: Index, anchors: Sequence[str], *, k: int, phrases: int, keep_anchors: bool = False) -> Merged:
-    """Search the top k sentences of every anchor and merge them.
+def retrieve(index: SearchIndex, anchors: Sequence[str], *, k: int, phrases: int, keep_anchors: bool = False) -> Merged:
+    """Retrieve the top k sentences of every anchor and merge them.
 
     Args:
-        keep_anchors: remember which anchor brought each sentence, for `Merged.pairs`.
+        phrases: number of keyword phrases per anchor that make up its query.
+        keep_anchors: record which anchor retrieved each sentence, as `Merged.pairs` requires.
     """
     best = np.full(index.sentences, (UNSEEN << 32) | UNSEEN, np.int64)
     anchor = np.full(index.sentences, -1, np.int32) if keep_anchors else None
     searched = 0
-    hits = without_keywords = without_hits = 0
+    total_hits = without_keywords = without_hits = 0
     with tqdm(total=len(anchors), desc="retrieve", unit="anchor") as progress:
-        for found, fell_back in _search(index, anchors, k, phrases):
-            _merge(best, found, anchor, searched)
-            searched += len(found.counts)
-            hits += int(found.counts.sum())
-            without_hits += int((found.counts == 0).sum())
-            without_keywords += fell_back
-            progress.update(len(found.counts))
+        for hits, fallbacks in _search(index, anchors, k, phrases):
+            _merge(best, hits, anchor, searched)
+            searched += len(hits.counts)
+            total_hits += int(hits.counts.sum())
+            without_hits += int((hits.counts == 0).sum())
+            without_keywords += fallbacks
+            progress.update(len(hits.counts))
     rank, score = (best >> 32).astype(np.int32), (UNSEEN - (best & UNSEEN)).astype(np.int32).view(np.float32)
-    return Merged(k, rank, score, hits, without_keywords, without_hits, anchor)
+    return Merged(k, rank, score, total_hits, without_keywords, without_hits, anchor)
 
 
-def _search(index: Index, anchors: Sequence[str], k: int, phrases: int) -> Iterator[tuple[Hits, int]]:
-    """The hits of each batch of anchors, and how many of them have no keywords.
+def _search(index: SearchIndex, anchors: Sequence[str], k: int, phrases: int) -> Iterator[tuple[Hits, int]]:
+    """Yield the hits of each batch of anchors, and how many of the anchors have no keywords.
 
-    A batch is searched while the one before it is merged and the queries of the next are made.
+    A batch is searched while the caller merges the previous one and the queries of the next one are built.
     """
-    with ThreadPoolExecutor(1) as beside:
-        waiting = None
+    with ThreadPoolExecutor(1) as executor:
+        pending = None
         for start in range(0, len(anchors), ANCHOR_BATCH):
             queries = [query(anchor, phrases) for anchor in anchors[start : start + ANCHOR_BATCH]]
-            search = beside.submit(index.search, [tokens for tokens, _ in queries], k)
-            if waiting:
-                yield waiting[0].result(), waiting[1]
-            waiting = search, sum(fell_back for _, fell_back in queries)
-        if waiting:
-            yield waiting[0].result(), waiting[1]
+            search = executor.submit(index.search, [tokens for tokens, _ in queries], k)
+            if pending:
+                yield pending[0].result(), pending[1]
+            pending = search, sum(fell_back for _, fell_back in queries)
+        if pending:
+            yield pending[0].result(), pending[1]
 
 
-def _merge(best: NDArray[np.int64], found: Hits, anchor: NDArray[np.int32] | None, first: int) -> None:
-    """Note the hits: a better rank wins, at the same rank the higher score, then the earlier anchor.
-
-    `best` has rank and score in one number for each sentence, the rank above 32 bits that are fewer for a higher score.
-    As scores are positive, their bits rank as they do.
+def _merge(best: NDArray[np.int64], hits: Hits, anchor: NDArray[np.int32] | None, first: int) -> None:
+    """Merge the hits of a batch into `best`: the better rank wins, then the higher score, then the earlier anchor.
 
     Args:
-        anchor: which anchor brought each sentence, if that is wanted.
-        first: the number of the batch's first anchor.
+        best: one sortable key per corpus sentence. The upper 32 bits are the rank; the lower 32 bits decrease with the
+            score. Positive floats have the same order as their bits.
+        anchor: the anchor that retrieved each sentence, updated in place; None if anchors are not kept.
+        first: number of the first anchor in the batch.
     """
-    places = np.arange(found.ids.shape[1])
-    keys = (places + 1 << 32) | (UNSEEN - found.scores.view(np.int32).astype(np.int64))
-    has = places < found.counts[:, None]
-    ids, keys = found.ids[has], keys[has]
+    positions = np.arange(hits.ids.shape[1])
+    keys = (positions + 1 << 32) | (UNSEEN - hits.scores.view(np.int32).astype(np.int64))
+    valid = positions < hits.counts[:, None]
+    ids, keys = hits.ids[valid], keys[valid]
     if anchor is None:
         np.minimum.at(best, ids, keys)
         return
     better = np.flatnonzero(keys < best[ids])
     np.minimum.at(best, ids, keys)
-    won = better[keys[better] == best[ids[better]]][::-1]  # where two are equal, the earlier is written last
-    anchor[ids[won]] = first + np.nonzero(has)[0][won]
+    won = better[keys[better] == best[ids[better]]][::-1]  # reversed, so that the earliest of equal keys is kept
+    anchor[ids[won]] = first + np.nonzero(valid)[0][won]

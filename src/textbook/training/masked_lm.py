@@ -1,6 +1,5 @@
-"""An encoder learns to fill masked words of the corpus (Devlin et al. 2019): a masked language model where none is."""
+"""Train an encoder to predict masked words of the corpus (Devlin et al. 2019)."""
 
-import signal
 import time
 from pathlib import Path
 
@@ -8,36 +7,33 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from textbook.errors import UserError
 from textbook.models.encoder import inputs_for
+from textbook.models.masked_lm import logits_at
 from textbook.params import MaskedLmAsset
-from textbook.textbooks.candidates import logits_at
-from textbook.training.batches import BatchStream
-from textbook.training.checkpoints import load_checkpoint, save_checkpoint
-from textbook.training.device import Device
-from textbook.training.interrupt import sigterm_as_event
-from textbook.training.log import Log, silent
-from textbook.training.optimizer import learning_rate, make_optimizer, set_rate
-from textbook.training.replicas import Replica
-from textbook.training.tokens import Tokens, collate
+from textbook.training.engine.batches import BatchStream
+from textbook.training.engine.checkpoints import Checkpoints
+from textbook.training.engine.device import Device
+from textbook.training.engine.log import Log, silent
+from textbook.training.engine.optimizer import learning_rate, make_optimizer, set_rate, update_weights
+from textbook.training.engine.tokens import Tokens, collate
 
-HIDDEN = 0.15  # share of the tokens that are to be filled
-MASKED, SWAPPED = 0.8, 0.1  # of these: shares that become the mask, and a random token; the rest stays as it is
-LOG_EVERY = 10
-CHECKPOINT_SECONDS = 60
+HIDDEN = 0.15  # share of the tokens that the model predicts
+MASKED, SWAPPED = 0.8, 0.1  # shares of these that are replaced by the mask and by a random token; the rest is kept
+LOG_EVERY = 10  # steps
 
 
 def add_head(folder: Path, seed: int) -> PreTrainedModel:
-    """An encoder of a Hugging Face folder with a head that fills masks, in fp32; the head's own weights are random.
+    """The encoder of a Hugging Face folder with a masked-LM head, in fp32; the head's own weights are random.
 
-    The head shares its projection to the vocabulary with the embeddings of the tokens.
+    The head's projection to the vocabulary is tied to the token embeddings.
 
     Raises:
-        UserError: there is no encoder with safetensors, or its architecture has no such head.
+        UserError: the folder has no complete encoder in safetensors, or its architecture has no masked-LM head.
     """
     torch.manual_seed(seed)
     try:
@@ -51,12 +47,14 @@ def add_head(folder: Path, seed: int) -> PreTrainedModel:
             output_loading_info=True,
         )
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: no masked language model can be made of it: {str(error).splitlines()[0]}") from None
+        raise UserError(
+            f"{folder}: cannot be loaded as a masked language model: {str(error).splitlines()[0]}"
+        ) from None
     missing = sorted(name for name in info["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
     if missing:
-        raise UserError(f"{folder}: is no whole encoder; it lacks {', '.join(missing[:3])}")
-    found: PreTrainedModel = model
-    return found
+        raise UserError(f"{folder}: the encoder is incomplete; it lacks {', '.join(missing[:3])}")
+    with_head: PreTrainedModel = model
+    return with_head
 
 
 def train_masked_lm(
@@ -69,48 +67,47 @@ def train_masked_lm(
     log: Log = silent,
     checkpoints: Path | None = None,
 ) -> None:
-    """Train all weights of the model in place; without dropout, for so short a training repeats hardly a sentence.
+    """Train all weights of the model in place. Dropout is off, because so short a run hardly repeats a sentence.
 
     Args:
-        log: every few steps gets their mean `loss` and `accuracy` (the share of the hidden tokens that are filled
-            right, from 0 to 1) and `tokens_per_second`, and the last `lr`.
-        checkpoints: a folder of this very run; it goes on from the newest one there, to the same weights.
+        log: called every few steps with the mean `loss` and `accuracy` (the share of hidden tokens that are predicted
+            correctly, from 0 to 1), `tokens_per_second` and `lr`.
+        checkpoints: a folder used by this run only. The run resumes from the newest checkpoint in it and ends with the
+            same weights.
 
     Raises:
-        UserError: the checkpoint is that of another run; the loss is no longer finite.
-        SystemExit: SIGTERM came; a checkpoint was written.
+        UserError: the checkpoint belongs to another run, or the loss is not finite.
+        SystemExit: SIGTERM was received and a checkpoint was written.
     """
     model.to(device.kind).eval()  # type: ignore[arg-type]
     optimizer = make_optimizer(model, settings.weight_decay)
     run = {**settings.model_dump(), "texts": len(tokens), "tokens": int(tokens.offsets[-1])}
-    done = load_checkpoint(checkpoints, model, optimizer, run, Replica()) if checkpoints else 0
+    saver = Checkpoints(checkpoints, model, optimizer, run)
+    done, _ = saver.resume()
     stream = BatchStream(tokens.offsets, settings.batch, settings.seed)
     special = np.array(tokenizer.all_special_ids)
-    last_log = last_checkpoint = time.monotonic()
+    last_log = time.monotonic()
     figures: list[Tensor] = []
     seen = 0
     bar = tqdm(total=settings.steps, initial=done, desc="masked LM", unit="step")
-    with bar as progress, sigterm_as_event() as terminated:
+    with bar as progress, saver.saving_on_sigterm():
         for step in range(done, settings.steps):
             batch = collate(tokens, stream.rows(step), tokenizer.pad_token_id)
             ids = batch["input_ids"].numpy()
-            chance = np.random.default_rng([settings.seed, step])
-            given, hidden = hide(ids, ~np.isin(ids, special), tokenizer.mask_token_id, len(tokenizer), chance)
+            rng = np.random.default_rng([settings.seed, step])
+            given, hidden = hide(ids, ~np.isin(ids, special), tokenizer.mask_token_id, len(tokenizer), rng)
             targets = torch.from_numpy(ids[hidden]).to(device.kind)
             batch["input_ids"] = torch.from_numpy(given)
             inputs = {name: part.to(device.kind) for name, part in inputs_for(model, batch).items()}
-            rows, places = (torch.from_numpy(part).to(device.kind) for part in np.nonzero(hidden))
+            rows, positions = (torch.from_numpy(part).to(device.kind) for part in np.nonzero(hidden))
             with device.autocast():
-                logits = logits_at(model, inputs, rows, places)
+                logits = logits_at(model, inputs, rows, positions)
             loss = F.cross_entropy(logits.float(), targets, reduction="sum") / max(1, len(targets))
-            torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            rate = learning_rate(step, peak=settings.lr, warmup=settings.warmup, steps=settings.steps)
+            rate = learning_rate(step, settings.steps, settings)
             set_rate(optimizer, rate)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            right = (logits.argmax(1) == targets).sum() / max(1, len(targets))
-            figures.append(torch.stack([loss.detach(), right]))
+            update_weights(loss, model, optimizer)
+            correct = (logits.argmax(1) == targets).sum() / max(1, len(targets))
+            figures.append(torch.stack([loss.detach(), correct]))
             seen += int(batch["attention_mask"].sum())
             progress.update()
             last = step + 1 == settings.steps
@@ -118,37 +115,32 @@ def train_masked_lm(
                 mean, accuracy = torch.stack(figures).mean(0).tolist()
                 if not np.isfinite(mean):
                     raise UserError(
-                        f"masked LM: the loss of the steps up to {step + 1} is {mean}; a smaller lr than {settings.lr}"
-                        " may help"
+                        f"masked LM: the loss of the steps up to {step + 1} is {mean}; try a smaller lr than"
+                        f" {settings.lr}"
                     )
                 now = time.monotonic()
                 speed = seen / (now - last_log)
                 log(step + 1, {"loss": mean, "accuracy": accuracy, "lr": rate, "tokens_per_second": speed})
-                progress.set_postfix_str(f"loss {mean:.3f}, {accuracy:.0%} filled right, {speed:,.0f} tokens/s")
+                progress.set_postfix_str(f"loss {mean:.3f}, {accuracy:.0%} correct, {speed:,.0f} tokens/s")
                 last_log, figures, seen = now, [], 0
-            due = last or terminated.is_set() or time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS
-            if checkpoints and due:
-                save_checkpoint(checkpoints, step + 1, model, optimizer, run, Replica())
-                last_checkpoint = time.monotonic()
-            if terminated.is_set():
-                raise SystemExit(128 + signal.SIGTERM)
+            saver.after_step(step + 1, due=last)
 
 
 def hide(
-    ids: NDArray[np.int64], allowed: NDArray[np.bool_], mask_id: int, vocabulary: int, chance: np.random.Generator
+    ids: NDArray[np.int64], allowed: NDArray[np.bool_], mask_id: int, vocabulary: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Choose tokens that the model shall fill, as BERT does.
+    """Choose the tokens that the model must predict, and hide them, as BERT does.
 
     Args:
         ids: token ids [batch, seq].
-        allowed: which of them may be chosen [batch, seq]: no special tokens.
-        vocabulary: how many tokens there are; a random one is any of them.
+        allowed: the positions that may be chosen [batch, seq]; special tokens are excluded.
+        vocabulary: the size of the vocabulary, from which random tokens are drawn.
 
     Returns:
-        What the model is given, and which places were chosen; both [batch, seq].
+        The model's input ids, and a mask of the chosen positions; both [batch, seq].
     """
-    hidden = allowed & (chance.random(ids.shape) < HIDDEN)
-    kind = chance.random(ids.shape)
+    hidden = allowed & (rng.random(ids.shape) < HIDDEN)
+    kind = rng.random(ids.shape)
     given = np.where(hidden & (kind < MASKED), mask_id, ids)
     swapped = hidden & (kind >= MASKED) & (kind < MASKED + SWAPPED)
-    return np.where(swapped, chance.integers(vocabulary, size=ids.shape), given), hidden
+    return np.where(swapped, rng.integers(vocabulary, size=ids.shape), given), hidden

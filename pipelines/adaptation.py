@@ -1,0 +1,83 @@
+"""Adaptation of one student to its task, for the stages `adapt` and `scratch` and for the cells of a sweep."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines.paths import TASKS, teacher_folder
+from textbook.evaluation.metrics import measure_on_validation
+from textbook.files import atomic_write, write_json
+from textbook.models.classifier import load_classifier, read_classifier
+from textbook.models.encoder import load_config, load_tokenizer
+from textbook.models.student import make_student
+from textbook.params import Params
+from textbook.tasks.splits import TRAIN
+from textbook.training.engine.device import best_device
+from textbook.training.engine.log import log_to_file
+from textbook.training.finetuning.finetune import finetune
+from textbook.training.finetuning.labelled import read_labelled
+from textbook.training.finetuning.objective import make_objective
+from textbook.training.finetuning.predict import predict
+
+GiveEncoder = Callable[[int, Path], Path]
+"""Given a seed and a temporary folder, returns the folder of the encoder to start from."""
+
+
+def adapt_distilled(params: Params, task: str, distilled: Path, target: Path) -> None:
+    """Adapt a distilled student with every seed, and keep the best one; see `_adapt`."""
+    _adapt(params, task, lambda _seed, _folder: distilled, target)
+
+
+def adapt_from_scratch(params: Params, task: str, target: Path) -> None:
+    """Adapt a student with random weights, which also depend on the seed; see `_adapt`."""
+    config = load_config(teacher_folder(task))
+
+    def write_student(seed: int, folder: Path) -> Path:
+        make_student(params.student, config, seed).save_pretrained(folder)
+        return folder
+
+    _adapt(params, task, write_student, target)
+
+
+def _adapt(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> None:
+    """Fine-tune with every seed; `target` gets the best model on validation data, and all metrics and histories."""
+    settings, about = params.adapt, params.task(task)
+    teacher = teacher_folder(task)
+    tokenizer, device = load_tokenizer(teacher), best_device()
+    pad_id = tokenizer.pad_token_id
+    train = read_labelled(TASKS / task, TRAIN, tokenizer, settings.max_length)
+    measure = measure_on_validation(TASKS / task, about.metrics, tokenizer, settings.max_length, device)
+    objective = make_objective(
+        settings,
+        train.labels,
+        len(about.outputs),
+        lambda: predict(read_classifier(teacher), train.tokens, pad_id=pad_id, device=device),
+    )
+    runs: list[dict[str, float]] = []
+    scores: list[float] = []
+    with atomic_write(target) as temporary:
+        temporary.mkdir()
+        for seed in settings.seeds:
+            with tempfile.TemporaryDirectory() as name:
+                encoder = encoder_of(seed, Path(name))
+                model = load_classifier(encoder, about.outputs, seed, regression=about.regression)
+            metrics = finetune(
+                model,
+                train,
+                settings,
+                seed,
+                measure=measure,
+                pad_id=pad_id,
+                device=device,
+                name=f"{target.name}, seed {seed}",
+                objective=objective,
+                patience=settings.patience,
+                log=log_to_file(temporary / f"history-{seed}.jsonl"),
+            )
+            runs.append(metrics)
+            scores.append(metrics[about.metrics[0]])
+            if scores[-1] == max(scores):
+                model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        best = settings.seeds[scores.index(max(scores))]
+        write_json(temporary / "result.json", {"runs": runs, "seeds": settings.seeds, "best_seed": best})

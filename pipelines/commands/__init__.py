@@ -1,0 +1,1 @@
+"""The commands behind make targets that are not DVC stages."""

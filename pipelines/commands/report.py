@@ -1,0 +1,122 @@
+"""`make report`: all results as one HTML page."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.cli import run
+from pipelines.paths import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS
+from textbook.errors import UserError
+from textbook.files import read_csv, read_json, read_rows, write_csv
+from textbook.params import Params
+from textbook.reporting.cells import TABLE2, whole
+from textbook.reporting.curves import curve
+from textbook.reporting.findings import findings
+from textbook.reporting.grid import grids
+from textbook.reporting.nearness import nearness
+from textbook.reporting.page import AnalysisSection, TaskSection, write_page
+from textbook.reporting.scale import Scale, scale
+from textbook.reporting.snapshots import snapshot_curves
+from textbook.reporting.table import LABELS, columns, comparison, cost_table
+from textbook.textbooks.book import read_book
+from textbook.training.engine.log import read_history
+from tracking.store import run_url
+
+EXAMPLES = 8
+MEASURED = Path("benchmarks/results")
+DISTILLED = ("distill-gpu.json", "distill-cpu.json")
+
+
+def main(params: Params) -> None:
+    """Write `reports/report.html` from the existing outputs of the stages, the sweep and the analysis.
+
+    The cells of the grid are also written to `reports/table2.csv`.
+
+    Raises:
+        UserError: there are no outputs yet.
+    """
+    evaluated = {task: path for task in params.tasks if (path := EVALUATION / f"{task}.json").is_file()}
+    sections = [_section(params, task, read_json(path)) for task, path in evaluated.items()]
+    rows = whole(_read("sweep.csv"))
+    if not (rows or sections):
+        raise UserError("report: there is nothing to report yet; run `dvc repro` or `make sweep` first")
+    if rows:
+        write_csv(REPORTS / "table2.csv", [{name: row.get(name) for name in TABLE2} for row in rows])
+    rows = [{**row, "run_url": _run_url(row)} for row in rows]
+    figure2 = snapshot_curves(_read("figure2.csv"))
+    path = REPORTS / "report.html"
+    write_page(sections, grids(rows), nearness(rows), findings(rows), figure2, _analysis(), _scale(params), path)
+
+
+def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
+    kind, *_ = params.distill.textbook.split("+")
+    first, second = read_book(TEXTBOOKS / task / f"{kind}.parquet")
+    book = first if second is None else [" | ".join(pair) for pair in zip(first, second, strict=True)]
+    metric = params.task(task).metrics[0]
+    history = read_history(MODELS / task / "distilled" / "history.jsonl")
+    epochs = {
+        name: [(line["step"], 100 * line[metric]) for line in read_history(path)]
+        for name, folder in (("from scratch", "scratch"), ("distilled", "student"))
+        for path in [min((MODELS / task / folder).glob("history-*.jsonl"))]
+    }
+    return TaskSection(
+        task=task,
+        columns=columns(metric),
+        rows=comparison(figures),
+        costs=cost_table(figures),
+        gain=figures["student"]["score"] - figures["scratch"]["score"],
+        textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
+        kind=kind,
+        examples=book[:: -(-len(book) // EXAMPLES)],
+        curves={
+            "Distillation: the relation loss on the textbook": curve(
+                {"loss": [(line["step"], line["loss"]) for line in history]}, "step", "relation loss"
+            ),
+            f"Adaptation: {LABELS[metric]} on validation data, first seed": curve(epochs, "epoch", LABELS[metric]),
+        },
+        registered=read_json(REGISTRY / f"{task}.json"),
+    )
+
+
+def _read(name: str) -> list[dict[str, str]]:
+    """The rows of a table of the last sweep; empty if there is no such table."""
+    return read_rows(REPORTS / name) if (REPORTS / name).is_file() else []
+
+
+def _run_url(row: Mapping[str, str]) -> str:
+    """The address of a cell's run in a browser; empty if it has no run."""
+    return run_url(row["experiment_id"], row["run_id"]) if row.get("experiment_id") else ""
+
+
+def _analysis() -> AnalysisSection | None:
+    if not (REPORTS / "figure3.svg").is_file():
+        return None
+    figure = (REPORTS / "figure3.svg").read_text(encoding="utf-8")
+    return AnalysisSection(
+        figures={"Relevance (the paper's Figure 3): share of the 5,000 most frequent words in common": figure},
+        tables={
+            "Size (Table 1); text bytes are of plain text, one sentence per line": _table("table1"),
+            "Diversity (Table 3): distinct words and pairs of words in percent of all, in random samples that have as "
+            "many words as the smallest corpus": _table("table3"),
+        },
+    )
+
+
+def _scale(params: Params) -> Scale | None:
+    """The estimate for the paper's scale, from the figures of `make bench` on the largest corpus and fastest device."""
+    distilled = [path for name in DISTILLED if (path := MEASURED / name).is_file()]
+    if not distilled or not (MEASURED / "retrieval.json").is_file():
+        return None
+    retrieval = read_json(MEASURED / "retrieval.json")
+    profiles = [retrieval, *(figures for figures in retrieval.values() if isinstance(figures, dict))]
+    largest = max(profiles, key=lambda figures: figures["sentences"])
+    return scale(largest, read_json(distilled[0]), params.tracking.cost_per_hour)
+
+
+def _table(name: str) -> list[list[str]]:
+    """A table of the analysis without empty columns. The paper's columns are empty if it has none of the tasks."""
+    columns = [column for column in zip(*read_csv(REPORTS / f"{name}.csv"), strict=True) if any(column[1:])]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+if __name__ == "__main__":
+    run(main)

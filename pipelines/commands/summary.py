@@ -1,0 +1,38 @@
+"""The table at the end of a run, and the next commands."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.cli import run
+from pipelines.paths import REPORTS
+from textbook.files import read_json
+from textbook.params import Params
+from textbook.reporting.table import LABELS, columns, comparison
+
+
+def main(params: Params) -> None:
+    """Print `reports/metrics.json` as a table."""
+    console = Console()
+    metrics = read_json(REPORTS / "metrics.json")
+    for task, figures in metrics.items():
+        metric = params.task(task).metrics[0]
+        table = Table(
+            *columns(metric),
+            title=f"{task}: {LABELS[metric]} on validation data in percent, time on the CPU",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+        )
+        table.columns[0].no_wrap = True
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in comparison(figures):
+            table.add_row(*row)
+        console.print(table)
+    console.print(f"Report:  {(REPORTS / 'report.html').absolute()}", soft_wrap=True)
+    console.print("Runs:    make ui")
+    console.print(f"Model:   make pull TASK={next(iter(metrics))}")
+
+
+if __name__ == "__main__":
+    run(main)

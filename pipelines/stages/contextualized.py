@@ -1,0 +1,79 @@
+"""Stage `contextualized@task`: the textbook of the corpus sentences most relevant to the task."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipelines.cli import run
+from pipelines.corpus_textbooks import check_sample
+from pipelines.paths import CORPUS, INDEX, TASKS
+from pipelines.textbooks import Figures, write_textbook
+from textbook.corpus.shards import corpus_hash, corpus_size, take_sentences
+from textbook.params import Params
+from textbook.retrieval.engines import open_index
+from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, sentences, texts
+from textbook.textbooks.book import write_book
+from textbook.textbooks.budget import fit_budget
+from textbook.textbooks.contextualized import retrieve
+from textbook.textbooks.general import sample
+from textbook.textbooks.leaks import LeakFilter
+from textbook.textbooks.measures.vocabulary import count_vocabulary, overlap, read_texts
+
+KIND = "contextualized"
+
+
+def main(params: Params, task: str) -> None:
+    """Write the textbook and its figures."""
+    settings = params.textbooks.contextualized
+    train, evaluation = read_split(TASKS / task, TRAIN), evaluation_sentences(TASKS / task)
+    anchors, in_pairs = sentences(train), settings.pairs and texts(train)[1] is not None
+    index = open_index(INDEX / params.index.engine, corpus_hash(CORPUS))
+    merged = retrieve(index, anchors, k=settings.k, phrases=settings.phrases, keep_anchors=in_pairs)
+    k = fit_budget(merged, settings.budget, CORPUS) if settings.budget else settings.k
+    ids, partners = merged.pairs(k) if in_pairs else (merged.order(k), None)
+    leaks = LeakFilter(evaluation, params.textbooks.leak_ngram)
+    context = {
+        "text": ["sentence", "sentence2"] if in_pairs else ["sentence"],
+        "evaluation": evaluation,
+        "ranked": True,
+        "k": k,
+        "budget": settings.budget,
+    }
+
+    def write(path: Path) -> Figures:
+        rank, score = merged.rank[ids], merged.score[ids]
+        written = write_book(CORPUS, ids, leaks, path, partners=partners, rank=rank, score=score)
+        return {
+            "anchors": len(anchors),
+            "k": k,
+            "hits": merged.hits,
+            "distinct_hits": merged.distinct,
+            "anchors_without_keywords": merged.without_keywords,
+            "anchors_without_hits": merged.without_hits,
+            **written,
+            **_overlaps(TASKS / task / "train.parquet", path, written["sentences"]),
+        }
+
+    write_textbook(task, KIND, write, lambda path, figures: check_sample(KIND, path, figures, context))
+
+
+def _overlaps(task: Path, book: Path, sentences: int) -> dict[str, float]:
+    """The vocabulary overlaps with the task, of the textbook and of a random sample (Figure 3 of the paper).
+
+    An overlap is the share of the most frequent words in common, in percent.
+
+    Args:
+        sentences: the size of the random sample of the corpus.
+    """
+    ids = np.sort(sample(corpus_size(CORPUS), sentences, seed=0))
+    random = (batch for part in take_sentences(CORPUS, ids) for batch in part.select(["sentence"]).to_batches())
+    (of_task,) = count_vocabulary(read_texts(task), [pq.read_metadata(task).num_rows])
+    (of_book,) = count_vocabulary(read_texts(book), [pq.read_metadata(book).num_rows])
+    (of_sample,) = count_vocabulary(random, [len(ids)])
+    vocabularies = {"overlap_with_task": of_book, "overlap_of_random_sample": of_sample}
+    return {name: round(overlap(vocabulary.top, of_task.top), 2) for name, vocabulary in vocabularies.items()}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""`make sweep`: the grid of students, run in parallel with Ray Tune."""

@@ -1,0 +1,55 @@
+"""`make sweep`: train every student of the grid, on this machine or on a cluster, and compare them.
+
+DVC updates the shared inputs of the cells. Ray Tune runs the cells that are not done yet. MLflow gets one run per cell.
+A killed sweep resumes when it is started again.
+"""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli import run
+from pipelines.sweep.grid import choose_cells
+from pipelines.sweep.plan import cell_folder, is_done, make_artefacts, params_by_task, was_stopped, with_done_cells
+from pipelines.sweep.progress import DONE, FAILED, STOPPED
+from pipelines.sweep.table import SWEEP_TABLE, write_tables
+from pipelines.sweep.trials import run_trials
+from textbook.errors import UserError
+from textbook.files import digest
+from textbook.params import Params
+from tracking.server import serving
+from tracking.store import connect
+from tracking.sweeps import end_sweep, start_sweep
+
+
+def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metavar="AXIS=VALUE,…")] = None) -> None:
+    """Run the cells of the grid, or the part chosen by AXIS=VALUE,…, and write `reports/sweep.csv` with a row for each.
+
+    The table also has the cells of the rest of the grid that are done, so it can be filled part by part.
+    """
+    words = words or []
+    cells = choose_cells(params, words)
+    task_params = params_by_task(params)
+    client = connect()  # fails immediately if the server cannot be reached
+    make_artefacts(params, cells)
+    folders = {cell: cell_folder(task_params[cell.task], cell) for cell in cells}
+    title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
+    key = digest(*(folder.name for folder in folders.values()))
+    sweep = start_sweep(client, params.tracking.experiment, title, key, {})
+    todo = {cell: folder for cell, folder in folders.items() if not (is_done(folder) or was_stopped(folder))}
+    print(f"{len(cells)} cells, {len(cells) - len(todo)} already done", flush=True)
+    if todo:
+        with serving() as uri:
+            run_trials(params.sweep, task_params, todo, sweep, uri)
+    folders = with_done_cells(params, task_params, folders)
+    write_tables(task_params, folders, client, sweep)
+    done, stopped = (sum(map(test, folders.values())) for test in (is_done, was_stopped))
+    states = {DONE: done, STOPPED: stopped, FAILED: len(folders) - done - stopped}
+    print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in states.items() if count))
+    end_sweep(client, sweep, SWEEP_TABLE, complete=not states[FAILED])
+    if states[FAILED]:
+        raise UserError(f"{states[FAILED]} cells failed; run `make sweep` again to retry them")
+
+
+if __name__ == "__main__":
+    run(main)

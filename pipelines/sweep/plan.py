@@ -1,0 +1,100 @@
+"""The plan of a sweep: the inputs and folders of its cells, and which cells are done."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipelines.paths import ASSETS, CELLS, INIT, TASKS, teacher_folder, textbook_files
+from pipelines.sweep.grid import RESULT, Cell, all_cells
+from pipelines.work import CELL, work_key
+from textbook.errors import UserError
+from textbook.params import Params
+from textbook.params_file import load_params
+from tracking.lineage import dvc_hashes
+
+STOPPED_FILE = "stopped.json"  # marks a cell that ASHA stopped early
+
+
+def params_by_task(params: Params) -> dict[str, Params]:
+    """The parameters of each task's cells: `params.yaml` with the changes of `sweep.set` and `sweep.tasks`.
+
+    Raises:
+        UserError: a change names an unknown parameter, or its value is not allowed.
+    """
+    settings = params.sweep
+    return {task: load_params(changes=settings.set | settings.tasks.get(task, {})) for task in params.tasks}
+
+
+def artefacts(params: Params, cell: Cell) -> list[str]:
+    """The DVC outputs that a cell needs."""
+    teacher = [str(ASSETS / params.teacher.asset)] if cell.teacher == "general" else []
+    books = [str(path) for path in textbook_files(cell.task, cell.textbook)]
+    return [str(TASKS / cell.task), str(teacher_folder(cell.task)), str(INIT / cell.init), *teacher, *books]
+
+
+def make_artefacts(params: Params, cells: Sequence[Cell]) -> None:
+    """Let DVC update the shared inputs of the cells.
+
+    Raises:
+        UserError: a stage failed; its own message says why.
+    """
+    targets = {f"init_{cell.init}" for cell in cells}
+    for cell in cells:
+        targets |= {f"teacher@{cell.task}", *(f"{kind}@{cell.task}" for kind in cell.textbook.split("+"))}
+    if subprocess.run(["dvc", "repro", *sorted(targets)]).returncode:
+        raise UserError("sweep: `dvc repro` failed for the inputs of the cells; see the error above")
+
+
+def inputs(params: Params, cell: Cell) -> dict[str, Any]:
+    """Everything that determines the result of a cell, except the code: parameters, and hashes of DVC outputs.
+
+    Raises:
+        KeyError: a DVC output does not exist yet.
+    """
+    needed = artefacts(params, cell)
+    hashes = dvc_hashes(needed)
+    return {
+        "cell": asdict(cell),
+        "params": cell.params(params).model_dump(include={"student", "distill", "adapt"}),
+        "task": params.task(cell.task).model_dump(),
+        "artefacts": {path: hashes[path] for path in needed},
+    }
+
+
+def cell_folder(params: Params, cell: Cell) -> Path:
+    """The folder of a cell, named by its place in the grid and by a hash of everything that determines its result."""
+    return CELLS / cell.slug / work_key(CELL, inputs(params, cell))
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the folder of a cell has a result."""
+    return (folder / RESULT).is_file()
+
+
+def was_stopped(folder: Path) -> bool:
+    """Whether ASHA stopped the cell early."""
+    return (folder / STOPPED_FILE).is_file()
+
+
+def with_done_cells(
+    params: Params, task_params: Mapping[str, Params], folders: Mapping[Cell, Path]
+) -> dict[Cell, Path]:
+    """Add the cells of the rest of the grid that are done with the current inputs.
+
+    Args:
+        task_params: the parameters of each task's cells.
+        folders: the folders of the chosen cells.
+
+    Returns:
+        The folders of all these cells, in the order of the grid.
+    """
+    result = {}
+    for cell in all_cells(params):
+        with suppress(KeyError):  # the inputs of the cell do not exist yet
+            folder = folders.get(cell) or cell_folder(task_params[cell.task], cell)
+            if cell in folders or is_done(folder):
+                result[cell] = folder
+    return result

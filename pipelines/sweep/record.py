@@ -1,0 +1,38 @@
+"""The MLflow record of a cell of the grid."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.record import start_record, with_student
+from pipelines.sweep.grid import RELATION_LOSSES, RESULT, SNAPSHOTS, Cell
+from pipelines.sweep.plan import artefacts
+from textbook.files import read_json
+from textbook.params import Params
+from textbook.training.engine.log import read_history
+from tracking.lineage import dvc_hashes
+from tracking.record import Record
+from tracking.usage import costs, training_tokens
+
+
+def start_cell_record(params: Params, cell: Cell, key: str, history: Path) -> Record:
+    """The record of a cell when its distillation starts.
+
+    Args:
+        history: the history file of the distillation.
+    """
+    return start_record(cell.params(params), cell.task, key, dvc_hashes(artefacts(params, cell)), history)
+
+
+def cell_record(params: Params, cell: Cell, folder: Path) -> Record:
+    """The record of the finished cell in a folder."""
+    history = folder / "distilled" / "history.jsonl"
+    figures = read_json(folder / RESULT)
+    tokens = training_tokens(read_history(history))
+    metrics = {
+        **{f"student/{name}": value for name, value in figures["scores"].items()},
+        **{name: figures[name] for name in RELATION_LOSSES},
+        **costs(figures["seconds"], tokens, params.tracking.cost_per_hour, devices=params.sweep.gpus or 1),
+    }
+    record = start_cell_record(params, cell, folder.name, history)
+    record = replace(record, curves={**record.curves, "snapshot": folder / SNAPSHOTS})
+    return with_student(record, cell.params(params), cell.task, folder / "student", metrics)

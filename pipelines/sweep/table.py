@@ -1,0 +1,57 @@
+"""The tables of a sweep: `reports/sweep.csv` has one row per cell, `reports/figure2.csv` one row per snapshot."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+
+from pipelines.paths import REPORTS
+from pipelines.sweep.grid import RESULT, SNAPSHOTS, Cell
+from pipelines.sweep.plan import is_done, was_stopped
+from pipelines.sweep.progress import DONE, FAILED, STOPPED
+from pipelines.sweep.record import cell_record
+from textbook.files import read_json, write_csv
+from textbook.params import Params
+from textbook.training.engine.log import read_history
+from tracking.runs import record_cell
+from tracking.sweeps import SweepRun
+
+SWEEP_TABLE, SNAPSHOT_TABLE = REPORTS / "sweep.csv", REPORTS / "figure2.csv"
+
+
+def write_tables(
+    task_params: Mapping[str, Params], folders: Mapping[Cell, Path], client: MlflowClient, sweep: SweepRun
+) -> None:
+    """Write both tables, and record every finished cell in MLflow. The second table is written if there are snapshots.
+
+    Args:
+        task_params: the parameters of each task's cells.
+        folders: the cells of the table with their folders, in the order of the rows.
+    """
+    rows = [_row(task_params[cell.task], cell, folder, client, sweep) for cell, folder in folders.items()]
+    columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
+    snapshots = [line for row, folder in zip(rows, folders.values(), strict=True) for line in _snapshots(row, folder)]
+    if snapshots:
+        write_csv(SNAPSHOT_TABLE, snapshots)
+    write_csv(SWEEP_TABLE, [{name: row.get(name) for name in columns} for row in rows])
+
+
+def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, sweep: SweepRun) -> dict[str, Any]:
+    """The row of a cell."""
+    if not is_done(folder):
+        return {**asdict(cell), "state": STOPPED if was_stopped(folder) else FAILED}
+    run_id = record_cell(client, sweep.experiment, cell_record(params, cell, folder), parent=sweep.run_id)
+    figures = {name: value for name, value in read_json(folder / RESULT).items() if name != "scores"}
+    return {**figures, "state": DONE, "run_id": run_id, "experiment_id": sweep.experiment}
+
+
+def _snapshots(row: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """The rows of a cell's snapshots."""
+    if row["state"] != DONE or not (folder / SNAPSHOTS).is_file():
+        return []
+    names = ("task", "init", "teacher", "textbook", "top_percent", "seed", "steps", "metric", "seeds", "run_id")
+    place = {name: row[name] for name in names}
+    lines = read_history(folder / SNAPSHOTS)
+    return [{**place, **{name: value for name, value in line.items() if name != "time"}} for line in lines]

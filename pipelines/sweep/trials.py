@@ -1,0 +1,132 @@
+"""Running cells in parallel with Ray Tune, on this machine or on a cluster. Each trial runs one cell."""
+
+import os
+import shutil
+import traceback
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines.cli import user_message
+from pipelines.paths import CACHE
+from pipelines.sweep.grid import Cell
+from pipelines.sweep.progress import Progress
+from pipelines.sweep.record import start_cell_record
+from textbook.errors import UserError
+from textbook.params import Params, Sweep
+from textbook.ray_tasks import start_ray
+from tracking.live import live
+from tracking.store import URI
+from tracking.sweeps import SweepRun
+
+NEVER = 10**9  # a step that no cell reaches
+_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a cell's last report has no loss
+}
+
+
+def run_trials(
+    settings: Sweep, task_params: Mapping[str, Params], todo: Mapping[Cell, Path], sweep: SweepRun, uri: str
+) -> None:
+    """Run cells in parallel, and show them in a table here and on the MLflow server.
+
+    Args:
+        task_params: the parameters of each task's cells.
+        todo: the cells to run, with their folders.
+        uri: the URI of the MLflow server.
+
+    Raises:
+        UserError: a cell needs more CPUs or GPUs than Ray has.
+    """
+    os.environ.update(_SETTINGS)
+    start_ray()
+    from ray import tune
+
+    from pipelines.sweep.watch import Watch
+
+    slots = _slots(settings)
+    with Progress({folder.name: str(cell) for cell, folder in todo.items()}, slots) as progress:
+        trial = partial(_trial, task_params=task_params, project=str(Path.cwd()), sweep=sweep, uri=uri)
+        tuner = tune.Tuner(
+            tune.with_resources(trial, {"cpu": settings.cpus, "gpu": settings.gpus}),
+            param_space={"cell": tune.grid_search([{**asdict(cell), "folder": str(f)} for cell, f in todo.items()])},
+            tune_config=tune.TuneConfig(scheduler=_scheduler(settings), reuse_actors=True),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=str((CACHE / "tune").absolute()),
+                failure_config=tune.FailureConfig(max_failures=settings.retries),
+                callbacks=[Watch(progress)],
+                verbose=0,
+            ),
+        )
+        tuner.fit()
+    shutil.rmtree(CACHE / "tune", ignore_errors=True)
+
+
+def _slots(settings: Sweep) -> int:
+    """The number of cells that run in parallel."""
+    import ray
+
+    available: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    per_cell = {"CPU": settings.cpus, "GPU": settings.gpus}
+    for name, count in per_cell.items():
+        if count > available.get(name, 0):
+            raise UserError(
+                f"sweep.{name.lower()}s = {count:g}: must be at most {available.get(name, 0):g}, which Ray has"
+            )
+    return int(min(available[name] // count for name, count in per_cell.items() if count))
+
+
+def _scheduler(settings: Sweep) -> Any:
+    """The scheduler that stops bad cells early, or None if `sweep.asha` is not set."""
+    from ray.tune.schedulers import ASHAScheduler
+
+    if not settings.asha:
+        return None
+    return ASHAScheduler(
+        time_attr="step",
+        metric="loss",
+        mode="min",
+        max_t=NEVER,  # at `max_t` the scheduler ends a trial, but a cell is adapted only after its last step
+        grace_period=settings.asha.grace_steps,
+        reduction_factor=settings.asha.reduction,
+    )
+
+
+def _trial(
+    config: Mapping[str, Any], *, task_params: Mapping[str, Params], project: str, sweep: SweepRun, uri: str
+) -> None:
+    """Run one cell in a worker, and report its progress.
+
+    An exception is reported, not raised. Tune repeats a trial that raises, as it repeats one whose worker was lost, but
+    the cell would fail again.
+    """
+    import torch
+    from ray import tune
+
+    from pipelines.sweep.cell import run_cell  # imported by the workers only: it takes seconds
+
+    os.chdir(project)
+    os.environ[URI] = uri
+    place = dict(config["cell"])
+    folder = Path(place.pop("folder"))
+    cell = Cell(**place)
+    params = task_params[cell.task]
+    torch.set_num_threads(max(1, int(params.sweep.cpus)))
+
+    def show(history: Path) -> AbstractContextManager[None]:
+        return live(sweep.experiment, start_cell_record(params, cell, folder.name, history), sweep.run_id)
+
+    def log(step: int, figures: Mapping[str, float]) -> None:
+        tune.report({"step": step, "loss": figures["loss"]})
+
+    try:
+        tune.report({"result": run_cell(params, cell, folder, log, show)})
+    except Exception as error:
+        tune.report({"failure": user_message(error) or traceback.format_exc()})

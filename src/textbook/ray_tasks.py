@@ -1,0 +1,84 @@
+"""Apply a function to many items in parallel, on the cores of this machine or on the Ray cluster at `RAY_ADDRESS`.
+
+Every machine of the cluster must have the project's folder at the same path.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WORTH_BYTES = 64 << 20  # input size below which Ray takes longer to start than one core takes for the work
+STORE_BYTES = 100 << 20  # small, because items and results are only names and counts
+
+
+def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -> list[R]:
+    """Apply `work` to all items and return the results in the order of the items.
+
+    The first error is raised; items that have been started may still be processed. A killed worker is restarted.
+    Without a cluster, the work runs in this process if starting Ray would take longer: for a single item, for little
+    input, or on a single core.
+
+    Args:
+        work: a module-level function, or a partial of one, with a small result.
+        items: the arguments of the calls.
+        label: label of the progress bar.
+        size: approximate input size of all items together, in bytes.
+    """
+    with tqdm(total=len(items), desc=label, unit="shard", disable=None if len(items) > 1 else True) as bar:
+        worthwhile = size >= WORTH_BYTES and len(os.sched_getaffinity(0)) > 1
+        if len(items) > 1 and (worthwhile or "RAY_ADDRESS" in os.environ):
+            return _run_with_ray(work, items, bar)
+        results = []
+        for item in items:
+            results.append(work(item))
+            bar.update()
+        return results
+
+
+def start_ray() -> None:
+    """Connect to the Ray cluster at `RAY_ADDRESS`, or start a local one on the cores and GPUs of this machine."""
+    import ray
+
+    if not ray.is_initialized():
+        settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        if "RAY_ADDRESS" not in os.environ:  # `ray.init` connects to that address by itself
+            settings |= {
+                "address": "local",  # never join a cluster that another user runs on this machine
+                "num_cpus": len(os.sched_getaffinity(0)),
+                "object_store_memory": STORE_BYTES,
+                "include_dashboard": False,
+            }
+        ray.init(**settings)
+
+
+def _run_with_ray(work: Callable[[T], R], items: Sequence[T], bar: Any) -> list[R]:
+    import ray
+
+    start_ray()
+    task: Any = ray.remote(work_on)
+    shared = ray.put(work)
+    indices = {task.remote(shared, item): index for index, item in enumerate(items)}
+    results: dict[int, R] = {}
+    pending = list(indices)
+    try:
+        while pending:
+            (done,), pending = ray.wait(pending)
+            results[indices[done]] = ray.get(done)
+            bar.update()
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None  # the same exception as without Ray
+    finally:
+        for reference in pending:
+            ray.cancel(reference)
+    return [results[index] for index in range(len(items))]
+
+
+def work_on(work: Callable[[T], R], item: T) -> R:
+    """Process one item; the function of the Ray task."""
+    return work(item)

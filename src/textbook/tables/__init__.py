@@ -1,0 +1,1 @@
+"""Reading tables of text: Parquet, CSV, TSV, JSON lines and plain text."""

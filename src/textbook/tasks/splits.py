@@ -1,0 +1,46 @@
+"""Reading the splits of a prepared task, and their sentences."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from textbook.params import Task
+
+TRAIN, VALIDATION = "train", "validation"
+
+
+def text_columns(task: Task) -> list[str]:
+    """The text columns of a prepared task."""
+    return ["sentence"] if len(task.text) == 1 else ["sentence1", "sentence2"]
+
+
+def validation_splits(folder: Path) -> list[str]:
+    """The validation splits of a prepared task. The first one selects models."""
+    further = sorted({path.stem for path in folder.glob("*.parquet")} - {TRAIN, VALIDATION})
+    return [VALIDATION, *further]
+
+
+def read_split(folder: Path, split: str) -> pa.Table:
+    """Read a split of a prepared task."""
+    return pq.read_table(folder / f"{split}.parquet")
+
+
+def texts(table: pa.Table) -> tuple[list[str], list[str] | None]:
+    """The sentences of a split; for a task over pairs, a second list has the second sentences, otherwise it is None."""
+    if "sentence" in table.column_names:
+        return table["sentence"].to_pylist(), None
+    return table["sentence1"].to_pylist(), table["sentence2"].to_pylist()
+
+
+def sentences(table: pa.Table) -> list[str]:
+    """The distinct sentences of a split, in order of appearance. The two sentences of a pair count separately."""
+    first, second = texts(table)
+    return list(dict.fromkeys([*first, *(second or [])]))
+
+
+def evaluation_sentences(folder: Path) -> list[str]:
+    """The distinct sentences of all validation splits. No textbook may contain them."""
+    return list(
+        dict.fromkeys(text for split in validation_splits(folder) for text in sentences(read_split(folder, split)))
+    )

@@ -1,0 +1,1 @@
+"""The augmented textbook: the sentences of the task with words replaced."""

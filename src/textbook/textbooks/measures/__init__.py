@@ -1,0 +1,1 @@
+"""Measures of textbooks: size, vocabulary and diversity."""

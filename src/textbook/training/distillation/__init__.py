@@ -1,0 +1,1 @@
+"""Distillation of attention relations (MiniLMv2)."""

@@ -1,0 +1,89 @@
+"""A teacher, a student, and the layers whose relations are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from textbook.errors import UserError
+from textbook.models.encoder import check_relation_heads, load_config, load_encoder, load_tokenizer, resolve_layer
+from textbook.models.positions import max_tokens
+from textbook.training.engine.tokens import Tokens
+
+if TYPE_CHECKING:
+    from textbook.params import Distill
+
+
+@dataclass(frozen=True)
+class DistillationPair:
+    """A teacher, a student, and the layers that are compared."""
+
+    teacher: PreTrainedModel
+    student: PreTrainedModel
+    """Both are bare encoders over the same vocabulary."""
+    teacher_layer: int
+    student_layer: int
+    """The layers whose queries, keys and values are compared, counted from 1."""
+    relation_heads: int
+    """Divides both hidden sizes."""
+    pad_id: int
+
+
+def load_pair(
+    teacher: Path, student: PreTrainedModel, settings: Distill, dtype: torch.dtype = torch.float32
+) -> DistillationPair:
+    """Load a teacher and pair it with a student. The student's last layer is compared.
+
+    Args:
+        teacher: a Hugging Face folder.
+        settings: `relation_heads` and `teacher_layer` are read.
+        dtype: the precision of the teacher's weights.
+
+    Raises:
+        UserError: the teacher cannot be loaded.
+    """
+    config = load_config(teacher)
+    return DistillationPair(
+        load_encoder(teacher, dtype),
+        student,
+        teacher_layer=resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type),
+        student_layer=student.config.num_hidden_layers,
+        relation_heads=settings.relation_heads,
+        pad_id=load_tokenizer(teacher).pad_token_id,
+    )
+
+
+def check_pair(pair: DistillationPair, tokens: Tokens) -> None:
+    """Check that models and textbook are compatible, before training starts.
+
+    Raises:
+        UserError: the textbook is empty, the vocabularies differ, the tokens come from another tokenizer, a text is
+            longer than a model can read, or the relation heads do not divide a hidden size.
+    """
+    prefix = f"{tokens.folder}: " if tokens.folder else ""
+    if not len(tokens):
+        raise UserError(f"{prefix}the textbook has no texts: must have at least one")
+    for role, model in (("teacher", pair.teacher), ("student", pair.student)):
+        embeddings = model.get_input_embeddings()
+        assert isinstance(embeddings, nn.Embedding)
+        vocabulary = embeddings.num_embeddings
+        if tokens.largest >= vocabulary:
+            raise UserError(
+                f"{prefix}has the token id {tokens.largest}, but the {role}'s vocabulary ends at {vocabulary - 1}:"
+                " the textbook must be tokenised with the teacher's own tokenizer"
+            )
+        longest = max_tokens(model.config)
+        if longest is not None and tokens.longest > longest:
+            raise UserError(
+                f"{prefix}has a text of {tokens.longest} tokens, but the {role} reads at most {longest}:"
+                " distill.max_length must not exceed that"
+            )
+        check_relation_heads(model.config.hidden_size, pair.relation_heads, role)
+    sizes = [model.config.vocab_size for model in (pair.teacher, pair.student)]
+    if sizes[0] != sizes[1]:
+        raise UserError(f"the student's vocabulary has {sizes[1]} tokens: must have {sizes[0]}, like the teacher's")

@@ -1,0 +1,1 @@
+"""Components shared by all training loops: tokens, batches, optimizer, checkpoints, log."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of classifiers: teachers, and students in task mode adaptation."""

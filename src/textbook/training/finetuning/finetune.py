@@ -1,0 +1,126 @@
+"""Fine-tuning a classifier: teachers, and students in task mode adaptation."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from textbook.models.encoder import inputs_for
+from textbook.params import FineTuning
+from textbook.training.engine.batches import BatchStream
+from textbook.training.engine.checkpoints import Checkpoints
+from textbook.training.engine.device import Device
+from textbook.training.engine.log import Log, silent
+from textbook.training.engine.optimizer import learning_rate, make_optimizer, set_rate, update_weights
+from textbook.training.engine.tokens import collate
+from textbook.training.finetuning.labelled import Labelled
+from textbook.training.finetuning.objective import GOLD, Objective
+from textbook.training.finetuning.predict import Measure
+
+
+def finetune(
+    model: nn.Module,
+    train: Labelled,
+    settings: FineTuning,
+    seed: int,
+    *,
+    measure: Measure,
+    pad_id: int,
+    device: Device,
+    name: str,
+    objective: Objective = GOLD,
+    patience: int | None = None,
+    log: Log = silent,
+    checkpoints: Path | None = None,
+) -> dict[str, float]:
+    """Train a classifier in place.
+
+    Args:
+        measure: returns the model's metrics on validation data, after every epoch.
+        name: the label of the progress bar.
+        objective: the loss; by default the loss on the gold labels.
+        patience: stop after this many consecutive epochs without an improvement, and restore the best epoch; None:
+            train to the end. The best epoch is not part of a checkpoint, so patience and checkpoints cannot be
+            combined.
+        log: called after every epoch with `loss` (the mean over the epoch) and the metrics.
+        checkpoints: a folder used by this run only. The run resumes from the newest checkpoint in it and ends with the
+            same weights.
+
+    Returns:
+        The metrics after the last epoch. With patience, the metrics of the best epoch. That epoch is selected on the
+        same validation data, so these metrics are slightly optimistic.
+
+    Raises:
+        UserError: the checkpoint belongs to another run.
+        SystemExit: SIGTERM was received and a checkpoint was written.
+    """
+    assert patience is None or checkpoints is None, "the best epoch is not part of a checkpoint"
+    model.to(device.kind)
+    stream = BatchStream(train.tokens.offsets, settings.batch, seed)
+    steps = settings.epochs * stream.per_epoch
+    optimizer = make_optimizer(model, settings.weight_decay)
+    torch.manual_seed(seed)
+    saver = Checkpoints(checkpoints, model, optimizer, run_identity(train, settings, seed))
+    done, extra = saver.resume()
+    losses = list(extra.get("losses", torch.zeros(0)).to(device.kind))  # of the epoch so far
+    metrics: dict[str, float] = {}
+    best = BestEpoch()
+    bar = tqdm(total=steps, initial=done, desc=name, unit="step")
+    with bar as progress, saver.saving_on_sigterm():
+        for step in range(done, steps):
+            model.train()
+            rows = stream.rows(step)
+            batch = {key: part.to(device.kind) for key, part in collate(train.tokens, rows, pad_id).items()}
+            labels = torch.from_numpy(train.labels[rows]).to(device.kind)
+            with device.autocast():
+                logits = model(**inputs_for(model, batch)).logits
+            loss = objective.loss(logits, labels, rows)
+            set_rate(optimizer, learning_rate(step, steps, settings))
+            update_weights(loss, model, optimizer)
+            losses.append(loss.detach())
+            progress.update()
+            epoch, remainder = divmod(step + 1, stream.per_epoch)
+            if remainder == 0:
+                metrics = measure(model)
+                mean, losses = float(torch.stack(losses).mean()), []
+                log(epoch, {"loss": mean, **metrics})
+                deciding, value = next(iter(metrics.items()))
+                progress.set_postfix_str(f"loss {mean:.3f}, {deciding} {value:.3f}")
+            saver.after_step(step + 1, due=remainder == 0, extra=partial(_as_tensor, losses))
+            if remainder == 0 and patience is not None and best.update(model, epoch, metrics) >= patience:
+                break
+    if patience is not None:
+        model.load_state_dict(best.weights)
+        return best.metrics
+    return metrics or measure(model)  # empty if the run was killed after its last step
+
+
+def run_identity(train: Labelled, settings: FineTuning, seed: int) -> dict[str, object]:
+    """The settings and data that a checkpoint must match to be resumed."""
+    data = {"texts": len(train.tokens), "tokens": int(train.tokens.offsets[-1])}
+    return {**settings.model_dump(include=set(FineTuning.model_fields)), "seed": seed, **data}
+
+
+def _as_tensor(losses: Sequence[Tensor]) -> dict[str, Tensor]:
+    return {"losses": torch.tensor(losses)}
+
+
+class BestEpoch:
+    """The best epoch so far and its weights, for early stopping."""
+
+    def __init__(self) -> None:
+        self.epoch, self.value = 0, -np.inf
+        self.metrics: dict[str, float] = {}
+        self.weights: dict[str, Tensor] = {}
+
+    def update(self, model: nn.Module, epoch: int, metrics: dict[str, float]) -> int:
+        """Keep the weights if this is the best epoch so far. Returns the number of epochs since the best one."""
+        value = next(iter(metrics.values()))
+        if value > self.value:
+            self.epoch, self.value, self.metrics = epoch, value, metrics
+            self.weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        return epoch - self.epoch

@@ -1,0 +1,92 @@
+"""The stage `register`, over a small task with untrained models."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import make_reviews
+from pipelines.stages.evaluate import MODEL_NAMES
+from pipelines.stages.register import main as register
+from textbook.files import read_json, write_json
+from textbook.models.classifier import load_classifier
+from textbook.models.encoder import load_tokenizer
+from textbook.params_file import load_params
+from textbook.training.engine.log import log_to_file
+from tracking.promotion import DECISION, REASONS
+from tracking.store import connect
+
+ROOT = Path(__file__).parents[3]
+TASK = "rotten_tomatoes"
+
+
+def write_split(path, count, seed):
+    reviews = make_reviews(count, seed)
+    pq.write_table(
+        pa.table({"sentence": [text for text, _ in reviews], "label": [label for _, label in reviews]}), path
+    )
+
+
+def write_model(folder, encoder, seed):
+    load_classifier(encoder, ["negative", "positive"], seed).save_pretrained(folder)
+    load_tokenizer(encoder).save_pretrained(folder)
+    log_to_file(folder / "history-0.jsonl")(1, {"loss": 0.7, "accuracy": 0.5})
+
+
+@pytest.fixture
+def made(tiny_teacher, tmp_path, monkeypatch):
+    """Parameters, and a project with the outputs of the stages before."""
+    params = load_params(ROOT / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "data" / "tasks" / TASK).mkdir(parents=True)
+    write_split(tmp_path / "data" / "tasks" / TASK / "train.parquet", 40, seed=0)
+    write_split(tmp_path / "data" / "tasks" / TASK / "validation.parquet", 30, seed=1)
+    models = tmp_path / "data" / "models" / TASK
+    for name in ("teacher", "scratch", "student", "distilled"):
+        write_model(models / name, tiny_teacher, seed=0)
+    (models / "teacher" / "history-0.jsonl").rename(models / "teacher" / "history.jsonl")
+    lines = [{"step": step, "time": 100 * step, "loss": 1 / step, "tokens_per_second": 1000.0} for step in (10, 20)]
+    (models / "distilled" / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_json(models / "distilled" / "run.json", {"cell": "begun"})
+    (tmp_path / "data" / "evaluation").mkdir()
+    figures = {"score": 50.0, "score_std": 0.0, "seeds": 1, "parameters": 1000, "gflops": {"16": 0.1}}
+    write_json(tmp_path / "data" / "evaluation" / f"{TASK}.json", dict.fromkeys(MODEL_NAMES, figures))
+    return params
+
+
+def registered():
+    return read_json(Path("data/registry") / f"{TASK}.json")
+
+
+def test_a_student_is_recorded_registered_and_compared_with_the_champion(made, tiny_teacher):
+    register(made, TASK)
+    first = registered()
+    assert (first["version"], first["alias"]) == ("1", "champion")
+    client = connect()
+    run = client.get_run(first["run_id"])
+    assert run.data.metrics["student/score"] == 50.0
+    assert run.data.metrics["student/gflops.16"] == 0.1
+    assert run.data.metrics["cost/tokens"] == 2000
+    assert run.data.params[f"tasks.{TASK}.labels"] == str(made.task(TASK).labels)
+    assert len(client.get_metric_history(first["run_id"], "distill/loss")) == 2
+
+    register(made, TASK)  # as after a kill; nothing is registered twice
+    assert registered() == first
+
+    student = Path("data/models") / TASK / "student"
+    shutil.rmtree(student)
+    write_model(student, tiny_teacher, seed=1)
+    register(made, TASK)
+    second = registered()
+    assert second["version"] == "2"
+    assert second["run_id"] != first["run_id"]
+    tags = client.get_model_version(TASK, "2").tags
+    assert (tags[DECISION], second["alias"]) in (("promoted", "champion"), ("refused", "challenger"))
+    score, time, rows = tags[REASONS].splitlines()
+    assert score.startswith(("yes: score ", "NO: score "))
+    assert "ms per text" in time
+    assert rows == "yes: 40 training rows, champion 40 (required: at least 0.9 times as many)"

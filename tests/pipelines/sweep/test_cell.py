@@ -1,0 +1,112 @@
+"""Running a cell: its results, resuming it, and removing stale folders."""
+
+import fcntl
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import make_reviews, make_sentences
+from pipelines.paths import CELLS, INIT, TASKS, TEXTBOOKS, teacher_folder
+from pipelines.sweep.cell import run_cell
+from pipelines.sweep.grid import Cell
+from textbook.files import hash_folder, read_json, write_json
+from textbook.models.classifier import load_classifier
+from textbook.models.encoder import load_config, load_tokenizer
+from textbook.models.student import make_student
+from textbook.params_file import load_params
+from textbook.training.engine.log import read_history
+
+ROOT = Path(__file__).parents[3]
+TASK = "rotten_tomatoes"
+CELL = Cell(TASK, "random", "task", "contextualized", 0, 50.0)
+PLACE = CELLS / CELL.slug
+CHANGES = {
+    "student.hidden": 16,
+    "student.heads": 4,
+    "distill.relation_heads": 4,
+    "distill.steps": 20,
+    "distill.batch": 16,
+    "distill.max_length": 32,
+    "distill.snapshots": [10, 20],
+    "adapt.epochs": 1,
+    "adapt.seeds": [0, 1],
+}
+
+
+@pytest.fixture
+def params(tiny_teacher, tmp_path, monkeypatch):
+    """Parameters, and a project with the inputs of the cell."""
+    changed = load_params(ROOT / "params.yaml", CHANGES)
+    monkeypatch.chdir(tmp_path)
+    (TASKS / TASK).mkdir(parents=True)
+    for split, count in (("train", 60), ("validation", 30)):
+        texts, labels = zip(*make_reviews(count, seed=count), strict=True)
+        pq.write_table(pa.table({"sentence": texts, "label": labels}), TASKS / TASK / f"{split}.parquet")
+    load_classifier(tiny_teacher, changed.task(TASK).outputs, 0).save_pretrained(teacher_folder(TASK))
+    load_tokenizer(tiny_teacher).save_pretrained(teacher_folder(TASK))
+    write_json(teacher_folder(TASK) / "result.json", {"runs": [{"accuracy": 0.9, "standard_error": 0.01}]})
+    make_student(changed.student, load_config(tiny_teacher), seed=0).save_pretrained(INIT / "random")
+    (TEXTBOOKS / TASK).mkdir(parents=True)
+    pq.write_table(pa.table({"sentence": make_sentences(100, seed=0)}), TEXTBOOKS / TASK / "contextualized.parquet")
+    return changed
+
+
+def make(params, folder):
+    """Run the cell, and return its figures and the logged steps of the distillation."""
+    steps = []
+    figures = run_cell(params, CELL, folder, lambda step, _: steps.append(step), lambda _: nullcontext())
+    return figures, steps
+
+
+def test_a_cell_has_figures_models_and_snapshots_and_runs_once(params):
+    folder = PLACE / "key"
+    figures, steps = make(params, folder)
+    assert steps == [10, 20]
+    assert figures == read_json(folder / "result.json")
+    assert (figures["task"], figures["textbook"], figures["top_percent"]) == (TASK, "contextualized", 50.0)
+    assert (figures["metric"], figures["teacher_score"], figures["seeds"]) == ("accuracy", 90.0, 2)
+    assert figures["scores"]["accuracy"] == figures["mean"]
+    assert min(figures["task_relation_loss"], figures["validation_relation_loss"], figures["seconds"]) > 0
+    assert (folder / "student" / "model.safetensors").is_file()
+    assert read_json(folder / "distilled" / "run.json") == {"cell": "key"}
+    assert not (folder / "work").exists()
+    last = read_history(folder / "snapshots.jsonl")[-1]
+    assert (last["step"], last["score"]) == (20, figures["mean"])  # the last snapshot is the student itself
+    before = hash_folder(folder)
+    assert make(params, folder) == (figures, [])
+    assert hash_folder(folder) == before
+
+
+def test_an_interrupted_cell_resumes_after_its_last_finished_step(params):
+    folder = PLACE / "key"
+    teacher_result = teacher_folder(TASK) / "result.json"
+    teacher_result.rename("moved.json")
+    with pytest.raises(FileNotFoundError):
+        make(params, folder)
+    assert not (folder / "result.json").exists()
+    before = hash_folder(folder / "student")
+    Path("moved.json").rename(teacher_result)
+    figures, steps = make(params, folder)
+    assert steps == [], "it was distilled again"
+    assert hash_folder(folder / "student") == before
+    assert figures["teacher_score"] == 90.0
+
+
+def test_a_cell_removes_unfinished_work_at_its_place_that_has_other_inputs(params):
+    for name in ("unfinished", "finished", "running"):
+        (PLACE / name / "work").mkdir(parents=True)
+    write_json(PLACE / "finished" / "result.json", {})
+    elsewhere = CELLS / Cell(TASK, "general", "task", "contextualized", 0, 50.0).slug / "unfinished"
+    elsewhere.mkdir(parents=True)
+    shutil.rmtree(teacher_folder(TASK))  # so that the cell fails early
+    with (PLACE / "running" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(FileNotFoundError):
+            make(params, PLACE / "key")
+    assert sorted(path.name for path in PLACE.iterdir()) == ["finished", "key", "running"]
+    assert (PLACE / "running" / "work").is_dir()
+    assert elsewhere.is_dir()

@@ -1,0 +1,133 @@
+"""The inputs of a cell, and the name of its folder."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.code import hash_code, source_files
+from pipelines.sweep.grid import Cell
+from pipelines.sweep.plan import artefacts, cell_folder, inputs, params_by_task
+from textbook.params import Params
+from textbook.params_file import load_params
+from textbook.profiles import render_profile
+
+ROOT = Path(__file__).parents[3]
+CELL = Cell("rotten_tomatoes", "random", "task", "contextualized", 0)
+LOCK = """
+stages:
+  all:
+    outs:
+    - {path: data/tasks/rotten_tomatoes, md5: t.dir}
+    - {path: data/models/rotten_tomatoes/teacher, md5: m.dir}
+    - {path: data/init/random, md5: i.dir}
+    - {path: data/init/general, md5: g.dir}
+    - {path: data/textbooks/rotten_tomatoes/general.parquet, md5: b1}
+    - {path: data/textbooks/rotten_tomatoes/contextualized.parquet, md5: BOOK}
+"""
+
+
+@pytest.fixture
+def params() -> Params:
+    return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A folder with a lock file, and a function that changes the hash of the contextualized textbook in it."""
+    monkeypatch.chdir(tmp_path)
+
+    def lock(book="b2"):
+        (tmp_path / "dvc.lock").write_text(LOCK.replace("BOOK", book))
+
+    lock()
+    return lock
+
+
+@pytest.fixture
+def code(tmp_path, monkeypatch):
+    """A copy of the code from which hashes are computed, and a function that changes one of its files."""
+    for name in ("src", "pipelines", "tracking"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    monkeypatch.setattr("pipelines.code.PROJECT", tmp_path)
+
+    def clear_caches():
+        source_files.cache_clear()
+        hash_code.cache_clear()
+
+    def change(path):
+        with (tmp_path / path).open("a") as file:
+            file.write("# changed\n")
+        clear_caches()
+
+    clear_caches()
+    yield change
+    clear_caches()
+
+
+def test_settings_of_a_task_override_those_of_the_sweep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(render_profile("reduced-cpu", ROOT / "profiles"))
+    grid = load_params()
+    changed = grid.sweep.model_copy(update={"set": {"distill.steps": 7, "distill.batch": 3}})
+    task_params = params_by_task(grid.model_copy(update={"sweep": changed}))
+    assert set(task_params) == set(grid.tasks)
+    assert {
+        task: (settings.distill.steps, settings.distill.batch, settings.adapt.epochs)
+        for task, settings in task_params.items()
+    } == {
+        "rotten_tomatoes": (7, 3, 3),
+        "sst2": (500, 3, 1),
+        "stsb": (500, 3, 3),
+        "cola": (250, 3, 3),
+        "rte": (125, 3, 3),
+    }
+
+
+def test_inputs_have_the_hashes_and_the_parameters_that_determine_the_result(params, locked):
+    before = inputs(params, CELL)
+    assert inputs(params, CELL) == before
+    locked(book="another")
+    after = inputs(params, CELL)
+    assert after["artefacts"]["data/textbooks/rotten_tomatoes/contextualized.parquet"] == "another"
+    other = Cell("rotten_tomatoes", "random", "task", "general", 0)
+    assert "another" not in str(inputs(params, other))
+    longer = params.model_copy(update={"distill": params.distill.model_copy(update={"steps": 7})})
+    assert inputs(longer, CELL) != after
+
+
+def test_the_folder_is_named_by_place_inputs_and_code(params, locked, code):
+    folder = cell_folder(params, CELL)
+    assert folder == cell_folder(params, CELL)
+    assert folder.parent == Path("data/cells/rotten_tomatoes-random-task-contextualized-100-0")
+    locked(book="another")
+    after = cell_folder(params, CELL)
+    assert after != folder
+    assert after.parent == folder.parent
+    code("pipelines/adaptation.py")
+    assert cell_folder(params, CELL) not in (folder, after)
+    changed = cell_folder(params, CELL)
+    code("pipelines/commands/report.py")  # doesn't affect students
+    assert cell_folder(params, CELL) == changed
+
+
+def test_all_code_of_a_cell_is_hashed():
+    assert {
+        Path("pipelines/sweep/cell.py"),
+        Path("pipelines/adaptation.py"),
+        Path("src/textbook/evaluation/relation_loss.py"),
+        Path("src/textbook/training/distillation/distill.py"),
+    } <= set(source_files("pipelines.sweep.cell"))
+
+
+def test_a_cell_needs_the_teacher_it_is_distilled_from_and_the_one_it_is_compared_with(params):
+    general = Cell("rotten_tomatoes", "general", "general", "contextualized+augmented", 0)
+    assert artefacts(params, general) == [
+        "data/tasks/rotten_tomatoes",
+        "data/models/rotten_tomatoes/teacher",
+        "data/init/general",
+        f"data/assets/{params.teacher.asset}",
+        "data/textbooks/rotten_tomatoes/contextualized.parquet",
+        "data/textbooks/rotten_tomatoes/augmented.parquet",
+    ]
+    assert f"data/assets/{params.teacher.asset}" not in artefacts(params, CELL)

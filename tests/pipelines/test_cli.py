@@ -1,0 +1,97 @@
+"""Errors and arguments of stages and commands."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+SAVE = """
+import torch
+from safetensors.torch import save_file
+from pipelines.cli import run
+
+def main(path: str) -> None:
+    save_file({"weight": torch.zeros(10_000)}, path)
+
+run(main)
+"""
+
+INTERRUPTED = """
+import os, signal, time
+from pipelines.cli import run
+
+def main(name: str) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+
+run(main)
+"""
+
+
+def full_disk():
+    """Limit the size of the files that this process writes, as a full disk does."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, resource.RLIM_INFINITY))
+
+
+def run(*command, **options):
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=ENVIRONMENT, **options)
+
+
+def test_a_full_disk_while_weights_are_saved_is_one_line(tmp_path):
+    process = run("-c", SAVE, str(tmp_path / "model.safetensors"), preexec_fn=full_disk)
+    assert process.returncode == 1
+    assert len(process.stderr.splitlines()) == 1, process.stderr
+    assert process.stderr.startswith("error: ")
+    assert "free some disk space and run it again" in process.stderr
+
+
+def refused(folder, *command):
+    """Run a command that fails, and return its error, which is one line."""
+    process = run("-m", *command, cwd=folder)
+    assert process.returncode == 1, process.stdout + process.stderr
+    assert process.stdout == ""
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (["pipelines.stages.task"], "name"),
+        (["pipelines.commands.pull"], "task"),
+        (["pipelines.stages.index", "extra"], "(extra)"),
+        (["pipelines.stages.two_stage", "films", "other"], "(other)"),
+        (["pipelines.stages.index", "--fast"], "--fast"),
+        (["pipelines.stages.task", "films", "--fast"], "--fast"),
+        (["pipelines.stages.asset", "weel", "films"], "'weel'"),
+        (["pipelines.commands.ui", "70000"], "65535"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_that_names_it_and_the_help(tmp_path, command, named):
+    (tmp_path / "params.yaml").write_text("wrong: true\n")  # must not be read
+    line = refused(tmp_path, *command)
+    assert named in line
+    assert line.endswith(f"python -m {command[0]} --help")
+    assert "params.yaml" not in line
+
+
+def test_with_correct_arguments_the_parameters_are_read(tmp_path):
+    assert refused(tmp_path, "pipelines.stages.task", "films") == "error: params.yaml: no such file"
+
+
+def test_the_help_names_the_arguments_but_not_the_parameters(tmp_path):
+    process = run("-m", "pipelines.stages.asset", "--help", cwd=tmp_path)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "Fetch one asset, given its kind and its name." in process.stdout
+    assert all(word in process.stdout for word in ("kind", "wheel", "name"))
+    assert "params" not in process.stdout
+
+
+def test_ctrl_c_exits_with_an_error():
+    assert run("-c", INTERRUPTED, "films").returncode != 0

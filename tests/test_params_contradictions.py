@@ -1,0 +1,85 @@
+"""Parameters that are valid by themselves but contradict each other."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_params import AUGMENTED, DATA, DELETE, MASKED_LM, problems_of, write_params
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"student.hidden": 100}, "distill.relation_heads = 24: must divide student.hidden = 100"),
+        ({"student.hidden": 90}, "student.hidden = 90: must be a multiple of student.heads = 12"),
+        ({"teacher.asset": "bert"}, "teacher.asset = 'bert': must be one of the assets encoder, films, news"),
+        ({"tasks.mood.asset": "film"}, "tasks.mood.asset = 'film': must be one of the assets encoder, films, news"),
+        ({"corpus.sources.news.asset": "old"}, "corpus.sources.news.asset = 'old': must be one of the assets"),
+        ({"assets.path.films": {"path": "x"}}, "assets: 'films' is defined more than once"),
+        ({"assets.hub.encoder": DATA["assets"]["hub"]["news"]}, "assets: 'encoder' is defined more than once"),
+        ({"assets.hub.news.kind": "model", "assets.hub.news.stream": True}, "assets.hub.news.stream = true: must be"),
+        ({"assets.hub.news.stream": True, "tasks.mood.asset": "news"}, "tasks.mood.asset = 'news': must not be stream"),
+        ({"assets.hub.news.stream": True, "teacher.asset": "news"}, "teacher.asset = 'news': must not be streamed"),
+        (
+            {"assets.masked_lm.filler": {**MASKED_LM, "encoder": "filler"}},
+            "assets.masked_lm.filler.encoder = 'filler': must be one of the assets encoder, films, news",
+        ),
+        (  # circular: the masked language model is trained on the corpus
+            {"assets.masked_lm.filler": MASKED_LM, "corpus.sources.news.asset": "filler"},
+            "corpus.sources.news.asset = 'filler': must be one of the assets encoder, films, news",
+        ),
+        ({"assets.masked_lm.films": MASKED_LM}, "assets: 'films' is defined more than once"),
+        ({"corpus.sources": {}}, "corpus.sources: must name at least one source"),
+        ({"teacher.zero": {"stage": 0, "offload": True}}, "teacher.zero.offload = true: must be false at stage 0"),
+        ({"teacher.precision": "fp16"}, "teacher.precision = 'fp16': needs teacher.zero.stage = 1, 2 or 3"),
+        (
+            {"sweep.tasks": {"mod": {"distill.steps": 8}}},
+            "sweep.tasks.mod: must be one of the tasks match, mood",
+        ),
+        (
+            {"sweep.tasks": {"mood": {"teacher.lr": 1e-5}}},
+            "sweep.tasks.mood: 'teacher.lr' must be a parameter of distill or adapt other than init",
+        ),
+        (
+            {"teacher.tasks": {"mod": {"batch": 8, "lr": 1e-5}}},
+            "teacher.tasks.mod: must be one of the tasks match, mood",
+        ),
+        ({"distill.textbook": "augmented"}, "distill.textbook = 'augmented': needs textbooks.augmented.match"),
+        ({"textbooks.augmented": {"mod": AUGMENTED}}, "textbooks.augmented.mod: must be one of the tasks match, mood"),
+        (
+            {"textbooks.augmented": {"mood": {**AUGMENTED, "vectors": "glove"}}},
+            "textbooks.augmented.mood.vectors = 'glove': must be one of the assets encoder, films, news",
+        ),
+        ({"evaluate.lengths": [16, 65]}, "evaluate.lengths = [16, 65]: must not exceed adapt.max_length = 64"),
+        ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
+        ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),
+        (
+            {"tasks.mood.labels": DELETE},
+            "tasks.mood.labels: set either `labels` (the classes) or `scale` (the lowest and",
+        ),
+        (
+            {"tasks.mood.scale": [0, 5]},
+            "tasks.mood.labels: set either `labels` (the classes) or `scale` (the lowest and",
+        ),
+        (
+            {"tasks.mood.labels": DELETE, "tasks.mood.scale": [5, 5]},
+            "tasks.mood.scale = [5.0, 5.0]: must be the lowest and the highest value, in this order",
+        ),
+        (
+            {"tasks.mood.metrics": ["accuracy", "pearson"]},
+            "tasks.mood.metrics = ['accuracy', 'pearson']: 'pearson' is not one of accuracy, f1, macro_f1, matthews",
+        ),
+        (
+            {"tasks.mood.metrics": ["f1"], "tasks.mood.labels": ["a", "b", "c"]},
+            "tasks.mood.metrics = ['f1']: 'f1' needs two classes; for 3 use 'macro_f1'",
+        ),
+        ({"tasks.mood.metrics": ["f1", "f1"]}, "tasks.mood.metrics = ['f1', 'f1']: must name each metric once"),
+        ({"tasks.match.validation": ["train"]}, "tasks.match.validation = ['train']: must name splits other than"),
+        (
+            {"tasks.mood.validation": ["dev", "web"]},
+            "tasks.mood.holdout = 10: gives one validation split, but validation",
+        ),
+    ],
+)
+def test_contradictory_values_are_rejected(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
+    assert any(problem.startswith(expected) for problem in problems_of(write_params(tmp_path, changes)))
