@@ -1,4 +1,4 @@
-"""What tests of several rooms share: tiny models and texts, made here."""
+"""Fixtures that several test folders share: tiny models, generated texts, and MLflow stores."""
 
 import os
 
@@ -49,18 +49,18 @@ WORDS = COMMON + GOOD + BAD
 
 def make_sentences(count: int, seed: int) -> list[str]:
     """Random sentences of 5 to 15 words, each with a number that makes it distinct."""
-    chance = random.Random(seed)
-    return [" ".join(chance.choices(WORDS, k=chance.randint(5, 15))) + f" {number}." for number in range(count)]
+    rng = random.Random(seed)
+    return [" ".join(rng.choices(WORDS, k=rng.randint(5, 15))) + f" {number}." for number in range(count)]
 
 
 def make_reviews(count: int, seed: int) -> list[tuple[str, int]]:
-    """Random sentences with a good or a bad word, and the label that it decides."""
-    chance = random.Random(seed)
+    """Random sentences, each with one good or bad word, and their labels: 1 for good, 0 for bad."""
+    rng = random.Random(seed)
     rows = []
     for number in range(count):
-        label = chance.randint(0, 1)
-        tokens = chance.choices(COMMON, k=chance.randint(4, 10))
-        tokens.insert(chance.randrange(len(tokens)), chance.choice(GOOD if label else BAD))
+        label = rng.randint(0, 1)
+        tokens = rng.choices(COMMON, k=rng.randint(4, 10))
+        tokens.insert(rng.randrange(len(tokens)), rng.choice(GOOD if label else BAD))
         rows.append((" ".join(tokens) + f" {number}", label))
     return rows
 
@@ -81,7 +81,7 @@ def tiny_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_attention_heads=4,
         intermediate_size=64,
         max_position_embeddings=64,
-        initializer_range=0.3,  # an untrained teacher whose relations are not all alike
+        initializer_range=0.3,  # large enough that the relations of the untrained teacher differ
     )
     BertModel(config).save_pretrained(folder)
     return folder
@@ -93,26 +93,29 @@ MEALS = {
     "taste": ["fresh", "warm", "sweet", "plain", "sour"],
     "food": ["bread", "meat", "fish", "fruit", "cake"],
 }
-ENDINGS = ["ish", "y", "let"]  # of made-up words such as "catish", which no tokenizer has as one piece
+ENDINGS = ["ish", "y", "let"]  # for invented words such as "catish", which no tokenizer has as one piece
 
 
 def make_meals(count: int, seed: int) -> list[str]:
-    """Random sentences on what an animal eats, in which the words of a kind can replace each other."""
-    chance = random.Random(seed)
+    """Random sentences about animals and food. Words of the same kind in `MEALS` are interchangeable."""
+    rng = random.Random(seed)
     frames = ("the {animal} {verb} {taste} {food}.", "the {animal} {verb} ({taste}) {food} very much.")
     return [
-        chance.choice(frames).format(**{kind: chance.choice(words) for kind, words in MEALS.items()})
-        for _ in range(count)
+        rng.choice(frames).format(**{kind: rng.choice(words) for kind, words in MEALS.items()}) for _ in range(count)
     ]
 
 
 def train_masked_lm(folder: Path, family: str) -> None:
-    """Write a tiny masked language model that knows which words of `MEALS` fit where; `bert` or `roberta`."""
-    kinds = [word for words in MEALS.values() for word in words]
+    """Write a tiny masked language model that has learned where the words of `MEALS` fit.
+
+    Args:
+        family: `bert` or `roberta`.
+    """
+    meal_words = [word for words in MEALS.values() for word in words]
     shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
     torch.manual_seed(0)
     if family == "bert":
-        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "(", ")", "the", "very", "much", *kinds]
+        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "(", ")", "the", "very", "much", *meal_words]
         (folder / "vocab.txt").write_text("\n".join([*pieces, *(f"##{ending}" for ending in ENDINGS)]))
         BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
         config = BertConfig(vocab_size=len(pieces) + len(ENDINGS), max_position_embeddings=64, **shape)
@@ -132,13 +135,13 @@ def train_masked_lm(folder: Path, family: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
     for step in range(120):
-        # The second segment is another sentence, so that the model learns what fits and not to copy.
+        # The second segment is another sentence, so that the model learns which words fit instead of copying.
         first, second = ([f" {text}" for text in make_meals(32, seed)] for seed in (2 * step, 2 * step + 1))
         batch = tokenizer(first, second, padding=True, return_tensors="pt")
         ids = batch["input_ids"]
-        chosen = (torch.rand(ids.shape) < 0.2) & (ids >= len(tokenizer.all_special_ids))
-        labels = ids.masked_fill(~chosen, -100)
-        model(**{**batch, "input_ids": ids.masked_fill(chosen, tokenizer.mask_token_id)}, labels=labels).loss.backward()
+        masked = (torch.rand(ids.shape) < 0.2) & (ids >= len(tokenizer.all_special_ids))
+        labels = ids.masked_fill(~masked, -100)
+        model(**{**batch, "input_ids": ids.masked_fill(masked, tokenizer.mask_token_id)}, labels=labels).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
     model.save_pretrained(folder)
@@ -149,7 +152,7 @@ def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """A Hugging Face folder with a tiny masked language model, once with WordPiece and once with byte-level BPE."""
     folder: Path = tmp_path_factory.mktemp(request.param)
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so small a model only waits for a second one
+    torch.set_num_threads(1)  # the model is so small that more threads would be slower
     train_masked_lm(folder, request.param)
     torch.set_num_threads(threads)
     return folder
@@ -157,7 +160,7 @@ def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> object:
-    """The project at toy size, for all tests that run it whole."""
+    """A copy of the project at toy size, for the end-to-end tests."""
     from toy_project import make_project
 
     return make_project(tmp_path_factory.mktemp("project"), tiny_teacher)
@@ -165,7 +168,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> obj
 
 @pytest.fixture(scope="module")
 def local_ray(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Ray on this machine, whose workers find the test's module and this one."""
+    """Ray on this machine. Its workers can import the test's module and this one."""
     import ray
 
     with pytest.MonkeyPatch.context() as patch:
@@ -179,8 +182,8 @@ def local_ray(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with MLflow's tables, which take seconds to make."""
-    from mlflow import MlflowClient  # slow to import, and most tests do without
+    """An SQLite file with MLflow's tables, which take seconds to create."""
+    from mlflow import MlflowClient  # slow to import, and most tests don't need it
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments(max_results=1)
@@ -189,7 +192,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def client(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of an empty MLflow store in the test's folder, which becomes the working folder."""
+    """A client of an empty MLflow store in the test's folder, which becomes the working directory."""
     from tracking.store import connect
 
     shutil.copy(empty_store, tmp_path)
@@ -200,7 +203,18 @@ def client(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def experiment(client: Any) -> str:
-    """The id of an experiment of that store."""
+    """The id of an experiment in the store of `client`."""
     from tracking.store import experiment_id
 
     return experiment_id(client, "cells")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the end-to-end tests as slow, and keep tests that share fixtures of a module or a project in one process."""
+    for item in items:
+        if item.path.parent.name == "end_to_end":
+            item.add_marker(pytest.mark.slow)
+        shares_project = "project" in getattr(item, "fixturenames", ())
+        group = "project" if shares_project and item.path.parent.name == "end_to_end" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
