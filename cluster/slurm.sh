@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make sweep` on a SLURM cluster: sbatch cluster/slurm.sh [textbook=general,contextualized ...]
-# Submit it from the project's folder, which has to lie on storage that all nodes see at the same path.
+# Submit it from the project's folder, which must be on shared storage, at the same path on all nodes.
 #SBATCH --job-name=textbook
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
