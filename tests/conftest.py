@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import ByteLevelBPETokenizer
 from transformers import (
     AutoTokenizer,
@@ -25,6 +26,10 @@ from transformers import (
     RobertaForMaskedLM,
     RobertaTokenizerFast,
 )
+
+# Hypothesis fails an example that takes more than 200 ms, which on a busy machine says nothing about the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 COMMON = [
     "the",

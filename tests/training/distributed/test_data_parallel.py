@@ -22,6 +22,8 @@ from textbook.training.engine.feed import make_batch
 from textbook.training.engine.optimizer import make_optimizer
 from textbook.training.engine.replica import Replica
 
+pytestmark = pytest.mark.slow
+
 INPUTS = ("input_ids", "attention_mask")
 BATCH = 17  # odd, so that shares differ in size; the last batch of an epoch of 200 texts has 13
 
@@ -46,7 +48,6 @@ def history_of(teacher_folder, devices, checkpoints=None, die_at=None, **more):
     return student, history
 
 
-@pytest.mark.slow
 def test_two_processes_train_like_one_even_if_terminated_and_resumed(tiny_teacher, tmp_path):
     student, alone = history_of(tiny_teacher, [CPU])
     _, before = history_of(tiny_teacher, [CPU, CPU], tmp_path, die_at=20)
@@ -69,7 +70,6 @@ def test_two_processes_train_like_one_even_if_terminated_and_resumed(tiny_teache
         assert torch.equal(torch.get_rng_state(), newest[f"random.{rank}.cpu"])
 
 
-@pytest.mark.slow
 def test_a_sharded_teacher_gives_the_same_losses(tiny_teacher):
     _, alone = history_of(tiny_teacher, [CPU])
     _, sharded = history_of(tiny_teacher, [CPU, CPU], shard_teacher=True)

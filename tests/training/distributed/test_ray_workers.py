@@ -14,6 +14,8 @@ import torch.distributed as dist
 from textbook.errors import UserError
 from textbook.training.distributed.ray_workers import Report, count_devices, resolve_processes, run_processes
 
+pytestmark = pytest.mark.slow
+
 
 def meet(folder: Path, name: str, report: Report) -> tuple[float, str]:
     """The sum of a number over all processes of this run, and their port. Waits until both runs have started."""
