@@ -32,6 +32,18 @@ def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = M
         raise UserError(f"{path}: must be a mapping with the keys {', '.join(Params.model_fields)}")
     for name, value in changes.items():
         _change(raw, name, value, path)
+    return check_params(raw, str(path))
+
+
+def check_params(raw: dict[str, Any], source: str) -> Params:
+    """Check the content of a parameter file.
+
+    Args:
+        source: the name of the file in messages.
+
+    Raises:
+        UserError: a key is wrong; the message names each such key, its value and what is allowed.
+    """
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
@@ -39,10 +51,10 @@ def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = M
         for problem in error.errors():
             key, rule = _describe(problem, raw)
             rules.setdefault(key, []).append(rule)
-        raise UserError("; ".join(f"{path}: {key}{' or '.join(rules[key])}" for key in rules)) from None
+        raise UserError("; ".join(f"{source}: {key}{' or '.join(rules[key])}" for key in rules)) from None
     problems = _contradictions(params)
     if problems:
-        raise UserError("; ".join(f"{path}: {problem}" for problem in problems))
+        raise UserError("; ".join(f"{source}: {problem}" for problem in problems))
     return params
 
 

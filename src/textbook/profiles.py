@@ -8,7 +8,6 @@ other mappings with names of the user's) replace those of the base, as lists and
 import re
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,7 +17,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 
 from textbook.errors import UserError
 from textbook.params import Params
-from textbook.params_file import load_params
+from textbook.params_file import check_params
 
 DEFAULT = "default"
 BASE = "base"
@@ -34,24 +33,15 @@ def render_profile(name: str, folder: Path) -> str:
         UserError: there is no such profile, one of its bases is missing or refers back to it, or the result is not a
             valid parameter file.
     """
-    merged: Any = None
-    for overlay in _chain(name, folder):
-        if merged is None:
-            merged = overlay
-        else:
-            _merge(merged, overlay, Params)
+    merged, *overlays = _chain(name, folder)
+    for overlay in overlays:
+        _merge(merged, overlay, Params)
     text = StringIO()
     _yaml().dump(merged, text)
     content = _one_blank_line_between_sections(text.getvalue())
     if name != DEFAULT:
         content = f"# Profile {name}: make params PROFILE={name}\n{content}"
-    with TemporaryDirectory() as temporary:
-        path = Path(temporary) / f"{name}.yaml"
-        path.write_text(content, encoding="utf-8")
-        try:
-            load_params(path)
-        except UserError as error:
-            raise UserError(str(error).replace(str(path), f"profile {name}")) from None
+    check_params(YAML(typ="safe", pure=True).load(content), f"profile {name}")
     return content
 
 
