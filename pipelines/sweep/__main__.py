@@ -4,14 +4,15 @@ DVC updates the shared inputs of the cells. Ray Tune runs the cells that are not
 A killed sweep resumes when it is started again.
 """
 
+from collections import Counter
 from typing import Annotated
 
 import typer
 
 from pipelines.cli import run
 from pipelines.sweep.grid import choose_cells
-from pipelines.sweep.plan import cell_folder, is_done, make_artefacts, params_by_task, was_stopped, with_done_cells
-from pipelines.sweep.progress import DONE, FAILED, STOPPED
+from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of, with_done_cells
+from pipelines.sweep.progress import FAILED
 from pipelines.sweep.table import SWEEP_TABLE, write_tables
 from pipelines.sweep.trials import run_trials
 from textbook.errors import UserError
@@ -36,16 +37,15 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
     key = digest(*(folder.name for folder in folders.values()))
     sweep = start_sweep(client, params.tracking.experiment, title, key, {})
-    todo = {cell: folder for cell, folder in folders.items() if not (is_done(folder) or was_stopped(folder))}
+    todo = {cell: folder for cell, folder in folders.items() if state_of(folder) == FAILED}
     print(f"{len(cells)} cells, {len(cells) - len(todo)} already done", flush=True)
     if todo:
         with serving() as uri:
             run_trials(params.sweep, task_params, todo, sweep, uri)
     folders = with_done_cells(params, task_params, folders)
     write_tables(task_params, folders, client, sweep)
-    done, stopped = (sum(map(test, folders.values())) for test in (is_done, was_stopped))
-    states = {DONE: done, STOPPED: stopped, FAILED: len(folders) - done - stopped}
-    print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in states.items() if count))
+    states = Counter(map(state_of, folders.values()))
+    print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
     end_sweep(client, sweep, SWEEP_TABLE, complete=not states[FAILED])
     if states[FAILED]:
         raise UserError(f"{states[FAILED]} cells failed; run `make sweep` again to retry them")

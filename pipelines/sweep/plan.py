@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.paths import ASSETS, CELLS, INIT, TASKS, teacher_folder, textbook_files
 from pipelines.sweep.grid import RESULT, Cell, all_cells
+from pipelines.sweep.progress import DONE, FAILED, STOPPED
 from pipelines.work import CELL, work_key
 from textbook.errors import UserError
 from textbook.params import Params
@@ -77,6 +78,11 @@ def is_done(folder: Path) -> bool:
 def was_stopped(folder: Path) -> bool:
     """Whether ASHA stopped the cell early."""
     return (folder / STOPPED_FILE).is_file()
+
+
+def state_of(folder: Path) -> str:
+    """The state of a cell that is not running. One that was never started, or was killed, counts as failed."""
+    return DONE if is_done(folder) else STOPPED if was_stopped(folder) else FAILED
 
 
 def with_done_cells(

@@ -9,8 +9,8 @@ from mlflow import MlflowClient
 
 from pipelines.paths import REPORTS
 from pipelines.sweep.grid import RESULT, SNAPSHOTS, Cell
-from pipelines.sweep.plan import is_done, was_stopped
-from pipelines.sweep.progress import DONE, FAILED, STOPPED
+from pipelines.sweep.plan import state_of
+from pipelines.sweep.progress import DONE
 from pipelines.sweep.record import cell_record
 from textbook.files import read_json, write_csv
 from textbook.params import Params
@@ -40,11 +40,12 @@ def write_tables(
 
 def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, sweep: SweepRun) -> dict[str, Any]:
     """The row of a cell."""
-    if not is_done(folder):
-        return {**asdict(cell), "state": STOPPED if was_stopped(folder) else FAILED}
+    state = state_of(folder)
+    if state != DONE:
+        return {**asdict(cell), "state": state}
     run_id = record_cell(client, sweep.experiment, cell_record(params, cell, folder), parent=sweep.run_id)
     figures = {name: value for name, value in read_json(folder / RESULT).items() if name != "scores"}
-    return {**figures, "state": DONE, "run_id": run_id, "experiment_id": sweep.experiment}
+    return {**figures, "state": state, "run_id": run_id, "experiment_id": sweep.experiment}
 
 
 def _snapshots(row: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
