@@ -10,6 +10,7 @@ from textbook.files import (
     PARTIAL,
     atomic_write,
     hash_folder,
+    is_hidden,
     read_csv,
     read_json,
     remove,
@@ -85,6 +86,27 @@ def test_remove_deletes_files_folders_and_links_but_not_the_targets_of_links(tmp
     for name in ("file", "folder", "link", "missing"):
         remove(tmp_path / name)
     assert names(tmp_path) == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        ("a.csv", False),
+        ("b/a.csv", False),
+        ("b/a..csv", False),
+        ("../a.csv", False),
+        (".a.csv", True),
+        ("._a.csv", True),
+        ("b/.ipynb_checkpoints/a.csv", True),
+        ("__MACOSX/a.csv", True),
+        ("b/.DS_Store", True),
+        (".git/a.csv", True),
+        (".dvc/cache/a.csv", True),
+        ("Thumbs.db", True),
+    ],
+)
+def test_hidden_files_are_recognised(path: str, hidden: bool) -> None:
+    assert is_hidden(Path(path)) == hidden
 
 
 def test_sha256_hashes_the_bytes(tmp_path: Path) -> None:

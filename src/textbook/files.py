@@ -11,6 +11,8 @@ from typing import Any
 
 PARTIAL = ".partial"
 """The folder, beside the target, in which unfinished files are written."""
+NO_DATA = ("__MACOSX", "Thumbs.db", "desktop.ini")
+"""Files and folders that operating systems leave among data, besides those with a leading dot."""
 
 
 @contextmanager
@@ -42,6 +44,15 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def is_hidden(relative: Path) -> bool:
+    """Whether a file is hidden, or is in a hidden folder: no data, such as `.ipynb_checkpoints/a.csv` or `._a.csv`.
+
+    Args:
+        relative: its path below the folder that the user named. The folder itself may be hidden.
+    """
+    return any((part.startswith(".") and part != "..") or part in NO_DATA for part in relative.parts)
 
 
 def sha256(path: Path) -> str:
