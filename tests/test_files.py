@@ -2,10 +2,15 @@
 
 import hashlib
 import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from textbook.errors import UserError
 from textbook.files import (
     PARTIAL,
     atomic_write,
@@ -66,6 +71,119 @@ def test_temporary_files_of_a_killed_process_are_removed(tmp_path: Path) -> None
         temporary.mkdir()
         (temporary / "new").write_text("new")
     assert names(tmp_path / "folder") == ["new"]
+
+
+def write(target: Path, text: str) -> None:
+    """Write a file, or a folder with two files."""
+    with atomic_write(target) as temporary:
+        if target.suffix:
+            temporary.write_text(text)
+        else:
+            write_tree(temporary, {"a": text, "deep/b": text})
+
+
+def content(target: Path) -> str | dict[str, str]:
+    if target.is_file():
+        return target.read_text()
+    return {str(path.relative_to(target)): path.read_text() for path in target.rglob("*") if path.is_file()}
+
+
+def killed_at(event: int, work: Callable[[], None]) -> bool:
+    """Do `work` in a process that dies before its n-th operation on files; whether it died."""
+    child = os.fork()
+    if child == 0:
+        left = event
+
+        def die(name: str, _: object) -> None:
+            nonlocal left
+            left -= name in ("open", "os.listdir", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.scandir")
+            if left < 0:
+                os._exit(9)
+
+        sys.addaudithook(die)
+        work()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("exchanges", [True, False], ids=["exchange", "aside"])
+@pytest.mark.parametrize("name", ["folder", "file.txt"])
+def test_a_kill_at_any_point_leaves_the_old_content_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, exchanges: bool
+) -> None:
+    if not exchanges:  # as on a file system that cannot
+        monkeypatch.setattr("textbook.files.exchange", lambda first, second: False)
+    versions = []
+    for text in ("old", "new"):
+        write(tmp_path / text / name, text)
+        versions.append(content(tmp_path / text / name))
+    target, kills, seen = tmp_path / name, 0, []
+    while True:
+        write(target, "old")
+        if not killed_at(kills, lambda: write(target, "new")):
+            break
+        if not exchanges:  # the next writer puts back what was aside, even if it fails itself
+            with suppress(RuntimeError), atomic_write(target):
+                raise RuntimeError
+        assert content(target) in versions, f"killed before operation {kills}"
+        seen.append(versions.index(content(target)))
+        kills += 1
+    assert kills > 5
+    assert seen == sorted(seen)
+    assert set(seen) == {0, 1}
+    assert content(target) == versions[1]
+
+
+def test_a_failed_rename_keeps_the_old_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "folder"
+    write(target, "old")
+    rename, calls = Path.rename, []
+
+    def fail_second(path: Path, to: Path) -> Path:
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError("no")
+        return rename(path, to)
+
+    monkeypatch.setattr("textbook.files.exchange", lambda first, second: False)
+    monkeypatch.setattr(Path, "rename", fail_second)
+    with pytest.raises(OSError, match="no"):
+        write(target, "new")
+    assert content(target) == {"a": "old", "deep/b": "old"}
+    assert names(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("first", ["file", "folder", "link"])
+@pytest.mark.parametrize("then", ["file", "folder"])
+def test_a_file_a_folder_or_a_link_is_replaced_by_either(tmp_path: Path, first: str, then: str) -> None:
+    target, linked = tmp_path / "target", write_tree(tmp_path / "linked", {"kept": ""})
+    {
+        "file": lambda: target.write_text("old"),
+        "folder": lambda: write_tree(target, {"a": "old"}),
+        "link": lambda: target.symlink_to(linked),
+    }[first]()
+    with atomic_write(target) as temporary:
+        temporary.write_text("new") if then == "file" else write_tree(temporary, {"a": "new"})
+    assert content(target) == ("new" if then == "file" else {"a": "new"})
+    assert not target.is_symlink()
+    assert names(tmp_path) == ["linked", "target"]
+    assert names(linked) == ["kept"]
+
+
+def test_content_and_names_are_on_the_disk_before_the_block_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[tuple[str, bool]] = []
+    for name in ("flush", "flush_names"):
+        original = getattr(sys.modules["textbook.disk"], name)
+
+        def record(path: Path, original: Callable[[Path], None] = original, name: str = name) -> None:
+            flushed.append((name, (tmp_path / "a.txt").exists()))
+            original(path)
+
+        monkeypatch.setattr(f"textbook.files.{name}", record)
+    write(tmp_path / "a.txt", "x")
+    assert flushed == [("flush", False), ("flush_names", True)]
 
 
 def test_two_files_can_be_written_at_the_same_time(tmp_path: Path) -> None:
@@ -152,3 +270,10 @@ def test_json_is_readable_and_is_read_back(tmp_path: Path) -> None:
     assert "sätze" in text, "letters beyond ASCII were escaped"
     assert text.endswith("}\n")
     assert read_json(tmp_path / "a.json") == json.loads(text) == value
+
+
+@pytest.mark.parametrize("damaged", [b'{"a": 1', b"\xff\xfe", b""])
+def test_damaged_json_is_refused_by_name(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(damaged)
+    with pytest.raises(UserError, match=r"a\.json: is not valid JSON: "):
+        read_json(tmp_path / "a.json")

@@ -3,11 +3,15 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from textbook.disk import exchange, flush, flush_names
+from textbook.errors import UserError
 
 PARTIAL = ".partial"
 """The folder, beside the target, in which unfinished files are written."""
@@ -19,23 +23,43 @@ NO_DATA = ("__MACOSX", "Thumbs.db", "desktop.ini")
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path of the same name, for a file or a folder, which is renamed to `path` on success.
 
-    After a crash `path` is as it was. After an exception the temporary path is removed too.
+    Killed at any point, even by a power cut, it leaves the old content whole or the new one. After an exception `path`
+    is as it was, and the temporary path is removed.
     """
     folder = path.parent / PARTIAL / path.name
+    temporary, aside = folder / path.name, folder / f"{path.name}.old"
+    if os.path.lexists(aside) and not os.path.lexists(path):
+        aside.rename(path)  # a process was killed in `_replace`
     remove(folder)
     while not folder.is_dir():
         with suppress(FileNotFoundError):  # another writer may remove the shared parent at this moment
             folder.mkdir(parents=True)
-    temporary = folder / path.name
     try:
         yield temporary
-        if path.is_dir():
-            remove(path)
-        temporary.replace(path)
+        flush(temporary)
+        _replace(path, temporary, aside)
+        flush_names(path.parent)
     finally:
         remove(folder)
         with suppress(OSError):  # not empty: another file is being written
             folder.parent.rmdir()
+
+
+def _replace(path: Path, temporary: Path, aside: Path) -> None:
+    """Rename `temporary` to `path`. A folder in its place is kept until the new content has its name.
+
+    Args:
+        aside: the name of the old folder until then, where the system cannot exchange two folders.
+    """
+    if not (os.path.lexists(path) and (path.is_dir() or temporary.is_dir())):
+        temporary.replace(path)
+    elif not exchange(temporary, path):
+        path.rename(aside)
+        try:
+            temporary.rename(path)
+        except BaseException:
+            aside.rename(path)
+            raise
 
 
 def remove(path: Path) -> None:
@@ -81,8 +105,15 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no UTF-8, or no JSON
+        raise UserError(f"{path}: is not valid JSON: {error}") from None
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
