@@ -27,7 +27,7 @@ from textbook.models.classifier import load_classifier
 from textbook.models.encoder import inputs_for, load_tokenizer
 from textbook.params import FineTuning, Zero
 from textbook.params_file import load_params
-from textbook.tasks.splits import TRAIN, read_split, texts
+from textbook.tasks.splits import TRAIN, read_split, texts, with_classes
 from textbook.training.distributed.deepspeed_finetune import Result, finetune_with_zero, peak_bytes
 from textbook.training.distributed.ray_workers import Report, resolve_processes, run_processes
 from textbook.training.engine.batches import BatchStream
@@ -92,7 +92,7 @@ def main() -> None:
     settings, seed = params.teacher.trials(task)[0].model_copy(update={"epochs": 1}), params.teacher.seed
     split = read_split(Path("data/tasks") / task, TRAIN).slice(0, chosen.steps * settings.batch)
     rows = Labelled(tokenize(tokenizer, *texts(split), settings.max_length), split["label"].to_numpy())
-    model = partial(make_model, folder, params.task(task).outputs)
+    model = partial(make_model, folder, with_classes(params.task(task), TASKS / task).outputs)
     pad_id = tokenizer.pad_token_id
     runs: dict[str, list[Result]] = {
         "plain": run_processes(partial(plain, model, rows, settings, seed, pad_id), 1, "plain", chosen.steps)

@@ -2,20 +2,25 @@
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipelines.paths import TASKS, teacher_folder
-from textbook.evaluation.metrics import measure_on_validation
+from textbook.evaluation.metrics import measure_classifier, read_validation
 from textbook.files import atomic_write, write_json
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import load_config, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Params
-from textbook.tasks.splits import TRAIN
+from textbook.tasks.splits import TRAIN, with_classes
+from textbook.training.engine.checks import check_inputs
 from textbook.training.engine.device import best_device
 from textbook.training.engine.log import log_to_file
 from textbook.training.finetuning.finetune import finetune
-from textbook.training.finetuning.labelled import read_labelled
+from textbook.training.finetuning.labelled import check_labelled, read_labelled
 from textbook.training.finetuning.objective import make_objective
 from textbook.training.finetuning.predict import predict
 
@@ -41,18 +46,20 @@ def adapt_from_scratch(params: Params, task: str, target: Path) -> None:
 
 def _adapt(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> None:
     """Fine-tune with every seed; `target` gets the best model on validation data, and all metrics and histories."""
-    settings, about = params.adapt, params.task(task)
+    settings, about = params.adapt, with_classes(params.task(task), TASKS / task)
     teacher = teacher_folder(task)
     tokenizer, device = load_tokenizer(teacher), best_device()
     pad_id = tokenizer.pad_token_id
     train = read_labelled(TASKS / task, TRAIN, tokenizer, settings.max_length)
-    measure = measure_on_validation(TASKS / task, about.metrics, tokenizer, settings.max_length, device)
-    objective = make_objective(
-        settings,
-        train.labels,
-        len(about.outputs),
-        lambda: predict(read_classifier(teacher), train.tokens, pad_id=pad_id, device=device),
-    )
+    validation = read_validation(TASKS / task, tokenizer, settings.max_length)
+    measure = partial(measure_classifier, splits=validation, metrics=about.metrics, pad_id=pad_id, device=device)
+
+    def predict_as_teacher() -> NDArray[np.float32]:
+        model = read_classifier(teacher)
+        check_inputs(model.config, train.tokens, pad_id, whose="teacher", section="adapt")
+        return predict(model, train.tokens, pad_id=pad_id, device=device)
+
+    objective = make_objective(settings, train.labels, len(about.outputs), predict_as_teacher)
     runs: list[dict[str, float]] = []
     scores: list[float] = []
     with atomic_write(target) as temporary:
@@ -61,6 +68,8 @@ def _adapt(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> 
             with tempfile.TemporaryDirectory() as name:
                 encoder = encoder_of(seed, Path(name))
                 model = load_classifier(encoder, about.outputs, seed, regression=about.regression)
+            for rows in validation.values():
+                check_labelled(model.config, rows, pad_id, "adapt")
             metrics = finetune(
                 model,
                 train,
@@ -70,13 +79,14 @@ def _adapt(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> 
                 pad_id=pad_id,
                 device=device,
                 name=f"{target.name}, seed {seed}",
+                section="adapt",
                 objective=objective,
                 patience=settings.patience,
                 log=log_to_file(temporary / f"history-{seed}.jsonl"),
             )
             runs.append(metrics)
             scores.append(metrics[about.metrics[0]])
-            if scores[-1] == max(scores):
+            if scores.index(max(scores)) == len(scores) - 1:  # of equal seeds, the first is the best
                 model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
         best = settings.seeds[scores.index(max(scores))]

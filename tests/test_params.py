@@ -84,7 +84,7 @@ def test_each_task_has_its_own_augmented_textbook(tmp_path: Path) -> None:
         (
             "tasks.mood.lables",
             [],
-            "tasks.mood.lables is not a parameter; allowed here are asset, files, text, label, labels",
+            "tasks.mood.lables is not a parameter; allowed here are asset, files, where, delimiter, quote",
         ),
         ("assets.wheel.films.url", "x", "assets.wheel.films.url is not a parameter; allowed here are package, version"),
         ("students", {}, "students is not a parameter; allowed here are assets, corpus, tasks"),
@@ -131,7 +131,10 @@ def test_an_unknown_or_missing_key_is_reported(tmp_path: Path, key: str, value: 
         ("tasks.mood.labels", ["good"], "at least 2 items"),
         ("tasks.mood.holdout", 0, "should be greater than 0"),
         ("tasks", {}, "at least 1 item"),
-        ("corpus.sources.news.where", {"section": 1.5}, "should be a valid string or should be a valid integer"),
+        ("corpus.sources.news.where", {"section": None}, "should be a valid boolean or should be a valid integer or"),
+        ("corpus.sources.news.where", {"section": []}, "or List should have at least 1 item"),
+        ("corpus.sources.news.delimiter", ";;", "String should have at most 1 character"),
+        ("tasks.mood.quote", "no", "String should have at most 1 character or should be 'none'"),
         ("tracking.experiment", "", "at least 1 character"),
     ],
 )

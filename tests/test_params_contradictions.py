@@ -54,10 +54,6 @@ from toy_params import AUGMENTED, DATA, DELETE, MASKED_LM, problems_of, write_pa
         ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
         ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),
         (
-            {"tasks.mood.labels": DELETE},
-            "tasks.mood.labels: set either `labels` (the classes) or `scale` (the lowest and",
-        ),
-        (
             {"tasks.mood.scale": [0, 5]},
             "tasks.mood.labels: set either `labels` (the classes) or `scale` (the lowest and",
         ),

@@ -59,7 +59,7 @@ def test_the_first_failing_rows_are_shown_and_all_are_counted(validator: Validat
     suite = write_suite(validator.folder / "s.yaml", rule)
     shard = write_shard(validator.folder / "a.parquet", {"a": [0, *range(1, 31)]})
     (check,) = check_shards([shard], read_suite(suite, {}))
-    assert [row["row"] for row in check.rows] == list(range(1, SHOWN_ROWS + 1))
+    assert [row["place"] for row in check.rows] == [f"row {number}" for number in range(1, SHOWN_ROWS + 1)]
     assert check.failed == 30
 
 

@@ -15,16 +15,20 @@ def main(params: Params, name: str) -> None:
     settings = params.task(name)
     with atomic_write(TASKS / name) as temporary:
         temporary.mkdir()
-        counts = prepare_task(name, settings, locate(ASSETS / settings.asset), temporary)
-        context = {"text": text_columns(settings), "labels": settings.labels, "scale": settings.scale}
+        prepared = prepare_task(name, settings, locate(ASSETS / settings.asset), temporary)
+        task = prepared.task
+        context = {"text": text_columns(task), "labels": task.labels, "scale": task.scale}
         splits = [temporary / f"{split}.parquet" for split in (TRAIN, *validation_splits(temporary))]
         report, own = VALIDATION_REPORTS / f"task-{name}.html", EXPECTATIONS / "tasks" / f"{name}.yaml"
-        validate(splits, EXPECTATIONS / "task.yaml", context, report, f"Task {name}", own=own)
-    validation = sum(counts.values()) - counts[TRAIN] - counts["duplicates"]
+        places = {f"{split}.parquet": rows for split, rows in prepared.places.items()}
+        validate(splits, EXPECTATIONS / "task.yaml", context, report, f"Task {name}", own=own, places=places)
+    validation = sum(prepared.rows.values()) - prepared.rows[TRAIN]
     print(
-        f"{name}: {counts[TRAIN]:,} training rows, {validation:,} validation rows; {counts['duplicates']:,} training"
-        " rows left out because their text is also in the validation data"
+        f"{name}: {prepared.rows[TRAIN]:,} training rows, {validation:,} validation rows; {prepared.duplicates:,}"
+        " training rows left out because their text is also in the validation data"
     )
+    for split, labels in prepared.lacking.items():
+        print(f"{name}: {split} has no rows of class {', '.join(labels)}, so no score tells how well it is recognised")
 
 
 if __name__ == "__main__":

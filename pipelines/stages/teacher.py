@@ -14,13 +14,14 @@ from pipelines.paths import ASSETS, TASKS, teacher_folder
 from pipelines.work import work_folder
 from textbook.assets.manifest import locate
 from textbook.errors import UserError
-from textbook.evaluation.metrics import measure_on_validation
-from textbook.files import atomic_write, hash_folder, read_json, remove, write_json
+from textbook.evaluation.metrics import measure_classifier, read_validation
+from textbook.files import atomic_write, copy_folder, hash_folder, read_json, remove, write_json
 from textbook.models.classifier import load_classifier
-from textbook.models.encoder import check_relation_heads, load_config, load_tokenizer
+from textbook.models.encoder import check_relation_heads, check_supported, load_config, load_tokenizer
 from textbook.params import FineTuning, Params, Task, Teacher
-from textbook.tasks.splits import TRAIN
+from textbook.tasks.splits import TRAIN, with_classes
 from textbook.training.distributed.ray_workers import resolve_processes, run_processes
+from textbook.training.engine.checks import check_inputs
 from textbook.training.engine.device import best_device, device_for
 from textbook.training.engine.log import log_to_file
 from textbook.training.finetuning.finetune import finetune
@@ -72,7 +73,7 @@ def main(params: Params, task: str) -> None:
     best = max(tried, key=lambda folder: tried[folder][metric])
     metrics = {name: value for name, value in tried[best].items() if name not in TRIED}
     with atomic_write(teacher_folder(task)) as temporary:
-        shutil.copytree(best / "model", temporary)
+        copy_folder(best / "model", temporary)
         job.tokenizer.save_pretrained(temporary)
         shutil.copy(best / "history.jsonl", temporary)
         for folder in tried if len(tried) > 1 else ():
@@ -86,25 +87,27 @@ def _prepare(params: Params, task: str) -> _Job:
     """Load the settings and data that all trials share.
 
     Raises:
-        UserError: the asset is not an encoder, the relation heads do not divide its hidden size, or there are fewer
-            devices than processes.
+        UserError: the asset is not a supported encoder or cannot read the task's texts, the relation heads do not
+            divide its hidden size, or there are fewer devices than processes.
     """
-    settings, about = params.teacher, params.task(task)
+    settings, about = params.teacher, with_classes(params.task(task), TASKS / task)
     pretrained = locate(ASSETS / settings.asset).absolute()
     try:
-        hidden, tokenizer = load_config(pretrained).hidden_size, load_tokenizer(pretrained)
+        config, tokenizer = load_config(pretrained), load_tokenizer(pretrained)
+        check_supported(config)
     except UserError as error:
         raise UserError(f"teacher.asset = {settings.asset!r}: {error}") from None
-    check_relation_heads(hidden, params.distill.relation_heads, "teacher")
-    return _Job(
-        settings,
-        about,
-        pretrained,
-        tokenizer,
-        resolve_processes(settings.processes, "teacher.processes"),
-        read_labelled(TASKS / task, TRAIN, tokenizer, settings.max_length),
-        measure_on_validation(TASKS / task, about.metrics, tokenizer, settings.max_length, best_device()),
+    check_relation_heads(config.hidden_size, params.distill.relation_heads, "teacher")
+    processes = resolve_processes(settings.processes, "teacher.processes")
+    pad_id = tokenizer.pad_token_id
+    train = read_labelled(TASKS / task, TRAIN, tokenizer, settings.max_length)
+    validation = read_validation(TASKS / task, tokenizer, settings.max_length)
+    for rows in (train, *validation.values()):  # here, where it takes no weights and no process
+        check_inputs(config, rows.tokens, pad_id, whose="teacher", section="teacher")
+    measure = partial(
+        measure_classifier, splits=validation, metrics=about.metrics, pad_id=pad_id, device=best_device()
     )
+    return _Job(settings, about, pretrained, tokenizer, processes, train, measure)
 
 
 def _train(job: _Job, trial: FineTuning, folder: Path) -> dict[str, float]:
@@ -120,6 +123,7 @@ def _train(job: _Job, trial: FineTuning, folder: Path) -> dict[str, float]:
         pad_id=job.tokenizer.pad_token_id,
         device=device_for(job.settings.precision),
         name=_label(trial),
+        section="teacher",
         log=log_to_file(folder / "history.jsonl"),
         checkpoints=folder / "checkpoints",
     )

@@ -17,7 +17,7 @@ from textbook.evaluation.relation_loss import mean_relation_loss
 from textbook.files import read_json, remove, write_json
 from textbook.models.encoder import load_encoder, load_tokenizer
 from textbook.params import Params
-from textbook.tasks.splits import TRAIN, read_split, texts
+from textbook.tasks.splits import TRAIN, VALIDATION, read_split, texts
 from textbook.training.distillation.pair import load_pair
 from textbook.training.engine.device import best_device
 from textbook.training.engine.log import Log, log_to_file, read_history
@@ -126,7 +126,7 @@ def _relation_losses(params: Params, task: str, distilled: Path) -> dict[str, fl
     tokenizer = load_tokenizer(teacher)
     pair = load_pair(teacher, load_encoder(distilled), params.distill)
     losses = {}
-    for name, split in zip(RELATION_LOSSES, (TRAIN, params.task(task).validation[0]), strict=True):
+    for name, split in zip(RELATION_LOSSES, (TRAIN, VALIDATION), strict=True):
         probe = texts(read_split(TASKS / task, split).slice(0, PROBE))
         tokens = tokenize(tokenizer, *probe, params.distill.max_length)
         losses[name] = round(mean_relation_loss(pair, tokens, best_device()), 4)

@@ -17,6 +17,9 @@ PositiveInt = Annotated[int, Field(gt=0)]
 ClassMetric = Literal["accuracy", "f1", "macro_f1", "matthews"]
 NumberMetric = Literal["pearson", "spearman"]
 Metric = ClassMetric | NumberMetric
+Scalar = bool | int | float | str
+Condition = Scalar | Annotated[list[Scalar], Field(min_length=1)]
+Character = Annotated[str, Field(min_length=1, max_length=1)]
 
 
 class Section(BaseModel):
@@ -50,8 +53,9 @@ class ArchiveAsset(Section):
 class PathAsset(Section):
     """A file or folder on this machine. It is used in place and not copied."""
 
-    path: str
-    """Path of the file or folder, absolute or relative to the project."""
+    path: Annotated[str, Field(min_length=1)]
+    """Path of the file or folder, absolute or relative to the project; `~` is not expanded. A link keeps its name, so a
+    link `reviews.csv` is a CSV file wherever it leads."""
 
 
 class HubAsset(Section):
@@ -66,9 +70,26 @@ class HubAsset(Section):
     files: list[str] = ["*.safetensors", "*.json", "*.txt", "*.model"]
     """Glob patterns of the files to fetch. Default: safetensors, JSON, text and SentencePiece files. Pickled weights
     are never fetched."""
+
+
+class DatasetAsset(Section):
+    """A data set as Hugging Face `datasets` knows it, with configurations, splits, features and class names.
+
+    It becomes a folder with one Parquet file per split, such as `train.parquet`.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    """`owner/name` on the Hugging Face hub, together with `revision`; or a local folder, absolute or relative to the
+    project, that is laid out as on the hub or was written by `save_to_disk`. Code in a data set is never run."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """Full commit hash of a data set on the hub; left out for a local folder."""
+    config: str | None = None
+    """Configuration, such as `sst2` of GLUE. Default: the data set's own default, or its only one."""
+    splits: Annotated[list[str], Field(min_length=1)] | None = None
+    """Splits to read. Default: all."""
     stream: bool = False
-    """Leave the files of a data set on the hub; they are read from there when needed. Only a source of the corpus can
-    use a streamed asset. Default: false."""
+    """Don't store the rows: read them from the hub or the folder when the corpus is made. Only a source of the corpus
+    can use a streamed asset. Default: false."""
 
 
 class MaskedLmAsset(Section):
@@ -104,7 +125,9 @@ class Assets(Section):
     path: dict[Name, PathAsset]
     """Assets on this machine."""
     hub: dict[Name, HubAsset]
-    """Assets on the Hugging Face hub."""
+    """Models, and files of data, on the Hugging Face hub."""
+    dataset: dict[Name, DatasetAsset]
+    """Data sets that Hugging Face `datasets` reads."""
     masked_lm: dict[Name, MaskedLmAsset]
     """Masked language models trained here."""
 
@@ -114,22 +137,36 @@ class Assets(Section):
 
     def fetched(self) -> list[str]:
         """The names of the assets that are fetched rather than trained here, sorted."""
-        return sorted([*self.wheel, *self.archive, *self.path, *self.hub])
+        return sorted([*self.wheel, *self.archive, *self.path, *self.hub, *self.dataset])
 
 
-class Source(Section):
-    """One source of general text: a text column of tables, or the lines of text files."""
+class Table(Section):
+    """Which tables of an asset to read, how they are written, and which of their rows."""
 
     asset: Name
     """Name of the asset: a Parquet, CSV, TSV, JSONL or text file, optionally compressed (.gz, .zst), or a folder of
-    such files."""
+    such files. Hidden files are no data."""
     files: str = "*"
     """Glob pattern of the files to read, relative to the asset's folder, such as `2019/*.jsonl.gz`. `*` also matches
     `/`. Default: `*`, all files."""
+    where: dict[str, Condition] = {}
+    """Read only the rows in which each named column has the given value (text, a number, true or false), or one of a
+    list of values. Default: `{}`, all rows."""
+    delimiter: Character | None = None
+    """Delimiter of CSV files, such as `;`. Default: a comma in CSV files, a tab in TSV files."""
+    quote: Character | Literal["none"] | None = None
+    """Quotation mark around fields of CSV files that contain the delimiter or a line break. `none`: there is none, and
+    quotes are part of the text. Default: `"` in CSV files, `none` in TSV files."""
+    escape: Character | None = None
+    """Character before a quotation mark that is part of the text, such as the backslash that Spark writes. Default:
+    none; such a quotation mark is doubled."""
+
+
+class Source(Table):
+    """One source of general text: a text column of tables, or the lines of text files."""
+
     column: str = "text"
     """Column with the text. Text files have a single column, `text`. Default: `text`."""
-    where: dict[str, str | int] = {}
-    """Read only the rows in which each named column has the given value. Default: `{}`, all rows."""
 
 
 class Corpus(Section):
@@ -148,24 +185,22 @@ class Corpus(Section):
     few words for its length."""
 
 
-class Task(Section):
-    """A labelled task over sentences or pairs: classification if it has `labels`, regression if it has a `scale`."""
+class Task(Table):
+    """A labelled task over sentences or pairs: classification if it has `labels`, regression if it has a `scale`.
 
-    asset: Name
-    """Name of the asset with the rows: a Parquet, CSV, TSV or JSONL file, or a folder of them. A folder has one file
-    per split, such as `train.csv`, or several that are named as on the Hugging Face hub:
-    `train-00000-of-00002.parquet`."""
-    files: str = "*"
-    """Glob pattern of the files to read, relative to the asset's folder, such as `sst2/*`. `*` also matches `/`.
-    Default: `*`, all files."""
+    A folder has one file per split, such as `train.csv`, or several that are named as on the Hugging Face hub:
+    `train-00000-of-00002.parquet`.
+    """
+
     text: Annotated[list[str], Field(min_length=1, max_length=2)]
     """The column with the sentence, or the two columns of a pair."""
     label: str
     """The column with the label."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
-    """Class names, in the order of the class indices; left out for regression. A label in the data is a class name or
-    an index, where 0 is the first class. If all class names are numbers (star ratings, for example), a number in the
-    data is a class name."""
+    """Class names, in the order of the class indices; left out for regression, and where the data name the classes (a
+    `ClassLabel` of Hugging Face `datasets`). A label in the data is a class name or, unless a class name is a number,
+    an index, where 0 is the first class. Class names that are numbers also match numbers written differently, such as
+    5.0 for 5."""
     scale: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     """Lowest and highest value of a numeric label; left out for classification. Models learn the values without
     rescaling; a range of about 0 to 5 suits the usual learning rates."""
@@ -180,8 +215,6 @@ class Task(Section):
     Default: none; the asset must then have validation files."""
     seed: int = 0
     """Random seed of the hold-out. Default: 0."""
-    where: dict[str, str | int] = {}
-    """Use only the rows in which each named column has the given value. Default: `{}`, all rows."""
 
     @model_validator(mode="before")
     @classmethod

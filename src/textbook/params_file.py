@@ -1,5 +1,7 @@
 """Reading `params.yaml`. Keys are checked one by one, then against each other; one message reports all mistakes."""
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -129,11 +131,7 @@ def _contradictions(params: Params) -> list[str]:
     missing = sorted(set(params.tasks) - set(augmented))
     if "augmented" in params.distill.textbook and missing:
         problems.append(f"distill.textbook = {params.distill.textbook!r}: needs textbooks.augmented.{missing[0]}")
-    for name, hub in assets.hub.items():
-        if hub.stream and hub.kind != "dataset":
-            problems.append(f"assets.hub.{name}.stream = true: must be false unless kind is 'dataset'")
-        for key in (key for key, asset in references.items() if hub.stream and asset == name and key[:6] != "corpus"):
-            problems.append(f"{key} = {name!r}: must not be streamed; only a source of the corpus can be")
+    problems += _asset_contradictions(params, references)
     for name, task in params.tasks.items():
         problems += [f"tasks.{name}.{problem}" for problem in _task_contradictions(task)]
     for key, asset in references.items():
@@ -169,9 +167,38 @@ def _contradictions(params: Params) -> list[str]:
     return problems
 
 
+def _asset_contradictions(params: Params, references: Mapping[str, str]) -> list[str]:
+    """What is wrong with assets.
+
+    Args:
+        references: the name of an asset by the key that names it.
+    """
+    problems = []
+    paths = {f"assets.path.{name}.path": asset.path for name, asset in params.assets.path.items()}
+    for name, asset in params.assets.dataset.items():
+        key = f"assets.dataset.{name}"
+        if asset.revision is None:
+            paths[f"{key}.name"] = asset.name
+        elif not re.fullmatch(r"[\w.-]+/[\w.-]+", asset.name):
+            problems.append(f"{key}.name = {asset.name!r}: must be owner/name with a revision, or a folder without one")
+        if asset.splits and len(set(asset.splits)) < len(asset.splits):
+            problems.append(f"{key}.splits = {asset.splits}: must name each split once")
+        for other in (other for other, used in references.items() if asset.stream and used == name):
+            if not other.startswith("corpus."):
+                problems.append(f"{other} = {name!r}: must not be streamed; only a source of the corpus can be")
+        for source, settings in params.corpus.sources.items():
+            if asset.stream and settings.asset == name and settings.files != "*":
+                problems.append(f"corpus.sources.{source}.files = {settings.files!r}: must be left out, because {key}"
+                                " is streamed; it has splits")
+    for key, path in paths.items():
+        if path.startswith("~"):  # DVC, which watches the path for changes, does not expand it
+            problems.append(f"{key} = {path!r}: `~` is not expanded; write {os.path.expanduser(path)!r}")
+    return problems
+
+
 def _task_contradictions(task: Task) -> list[str]:
     problems = []
-    if (task.labels is None) == (task.scale is None):
+    if task.labels and task.scale:
         problems.append("labels: set either `labels` (the classes) or `scale` (the lowest and highest value)")
     if task.labels and len(set(task.labels)) < len(task.labels):
         problems.append(f"labels = {task.labels}: must name each class once")
@@ -180,7 +207,7 @@ def _task_contradictions(task: Task) -> list[str]:
     allowed = get_args(NumberMetric if task.scale else ClassMetric)
     if wrong := [metric for metric in task.metrics if metric not in allowed]:
         problems.append(f"metrics = {task.metrics}: {wrong[0]!r} is not one of {', '.join(allowed)}")
-    if "f1" in task.metrics and len(task.outputs) > 2:
+    if "f1" in task.metrics and task.labels and len(task.labels) > 2:
         problems.append(f"metrics = {task.metrics}: 'f1' needs two classes; for {len(task.outputs)} use 'macro_f1'")
     if len(set(task.metrics)) < len(task.metrics):
         problems.append(f"metrics = {task.metrics}: must name each metric once")

@@ -23,6 +23,9 @@ from textbook.files import atomic_write
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
+Places = Mapping[str, Sequence[Any]]
+"""The place of each row of a file, by the name of the file; its text names it in a message."""
+
 SHOWN_ROWS = 5
 SHOWN_CHARACTERS = 200
 
@@ -41,7 +44,14 @@ class Check:
 
 
 def validate(
-    paths: Sequence[Path], suite: Path, context: dict[str, Any], report: Path, title: str, *, own: Path | None = None
+    paths: Sequence[Path],
+    suite: Path,
+    context: dict[str, Any],
+    report: Path,
+    title: str,
+    *,
+    own: Path | None = None,
+    places: Places | None = None,
 ) -> None:
     """Check Parquet files against a suite and write an HTML report, also on failure.
 
@@ -50,12 +60,13 @@ def validate(
         report: path of the report.
         title: title of the report, which also starts the error message.
         own: an additional suite of the user; ignored if the file does not exist.
+        places: where the rows of a file come from, by its name, for messages. None: rows are named by their numbers.
 
     Raises:
         UserError: an expectation failed; see `require_success`.
     """
     rules = read_suite(suite, context) + (read_suite(own, context) if own and own.is_file() else [])
-    require_success(check_shards(paths, rules), report, title)
+    require_success(check_shards(paths, rules, places), report, title)
 
 
 def require_success(checks: Sequence[Check], report: Path, title: str) -> None:
@@ -68,7 +79,7 @@ def require_success(checks: Sequence[Check], report: Path, title: str) -> None:
     failed = [check for check in checks if not check.success]
     if failed:
         first = failed[0]
-        rows = "; ".join(f"row {row['row']}: {row['values']}" for row in first.rows)
+        rows = "; ".join(f"{row['place']}: {row['values']}" for row in first.rows)
         rows = rows or f"observed {_shorten(first.observed)}"
         raise UserError(
             f"{title}, {first.shard}: fails {first.expectation} ({_shorten(first.settings)}): {rows}"
@@ -102,14 +113,14 @@ def read_suite(path: Path, context: dict[str, Any]) -> list[dict[str, Any]]:
     return suite
 
 
-def check_shards(paths: Iterable[Path], suite: Sequence[dict[str, Any]]) -> list[Check]:
+def check_shards(paths: Iterable[Path], suite: Sequence[dict[str, Any]], places: Places | None = None) -> list[Check]:
     """Check each Parquet file against all expectations of a suite; one file is in memory at a time."""
-    return _check_frames(((path.name, pq.read_table(path).to_pandas()) for path in paths), suite)
+    return _check_frames(((path.name, pq.read_table(path).to_pandas()) for path in paths), suite, places or {})
 
 
 def check_figures(name: str, figures: Mapping[str, Any], suite: Sequence[dict[str, Any]]) -> list[Check]:
     """Check figures against all expectations of a suite, as a table with one row and a column per figure."""
-    return _check_frames([(name, pd.DataFrame([figures]))], suite)
+    return _check_frames([(name, pd.DataFrame([figures]))], suite, {})
 
 
 def write_report(checks: Sequence[Check], title: str, path: Path) -> None:
@@ -125,7 +136,9 @@ def write_report(checks: Sequence[Check], title: str, path: Path) -> None:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _check_frames(frames: Iterable[tuple[str, pd.DataFrame]], suite: Sequence[dict[str, Any]]) -> list[Check]:
+def _check_frames(
+    frames: Iterable[tuple[str, pd.DataFrame]], suite: Sequence[dict[str, Any]], places: Places
+) -> list[Check]:
     """Check each named table against all expectations."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -142,7 +155,8 @@ def _check_frames(frames: Iterable[tuple[str, pd.DataFrame]], suite: Sequence[di
     for name, frame in frames:
         batch = batches.get_batch({"dataframe": frame})
         for rule in suite:
-            checks.append(_check(name, rule, batch.validate(_expectation(rule), result_format=result_format), frame))
+            result = batch.validate(_expectation(rule), result_format=result_format)
+            checks.append(_check(name, rule, result, frame, places.get(name)))
     return checks
 
 
@@ -153,14 +167,19 @@ def _expectation(rule: dict[str, Any]) -> Any:
     return get_expectation_impl(rule["type"])(**rule.get("kwargs", {}))
 
 
-def _check(shard: str, rule: dict[str, Any], result: Any, frame: pd.DataFrame) -> Check:
+def _check(
+    shard: str, rule: dict[str, Any], result: Any, frame: pd.DataFrame, places: Sequence[Any] | None
+) -> Check:
     """The outcome of one expectation as a `Check`, with the first failing rows."""
     settings = rule.get("kwargs", {})
     details = result.result
     failing = details.get("unexpected_index_list") or []
     names = [*(settings.get(key) for key in ("column", "column_A", "column_B")), *settings.get("column_list", [])]
     columns = [name for name in names if name in frame.columns]
-    rows = [{"row": number, "values": frame.loc[number, columns].to_dict()} for number in failing[:SHOWN_ROWS]]
+    rows = [
+        {"place": str(places[number]) if places else f"row {number}", "values": frame.loc[number, columns].to_dict()}
+        for number in failing[:SHOWN_ROWS]
+    ]
     return Check(
         shard=shard,
         expectation=rule["type"],
@@ -214,7 +233,7 @@ td, th { text-align: left; padding: .4rem .6rem; vertical-align: top; border-bot
 <td class="{{ 'good' if check.success else 'bad' }}">{{ 'holds' if check.success else 'fails' }}
 <td>{{ check.shard }}<td><code>{{ check.expectation }}</code><br><code>{{ check.settings | shorten }}</code>
 <td>{% if check.success %}none{% else %}{{ check.failed or '' }}
-{% for row in check.rows %}<br><code>row {{ row.row }}: {{ row['values'] }}</code>
+{% for row in check.rows %}<br><code>{{ row.place }}: {{ row['values'] }}</code>
 {% else %}<code>{{ check.observed | shorten }}</code>
 {% endfor %}{% endif %}</tr>
 {% endfor %}</table>

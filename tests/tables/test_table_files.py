@@ -9,10 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_tables import read_texts, rules
 
 from textbook.errors import UserError
 from textbook.tables.files import Part, choose_tables, cut_table, find_tables
-from textbook.tables.read import read_batches, read_table
+from textbook.tables.read import read_rows_of
+
+
+def texts_of(parts: list[Part]) -> list[str]:
+    blocks = [block for part in parts for block in read_rows_of(part, ["text"], rules())]
+    return [text for block in blocks for text in block.columns["text"]]
 
 
 def test_only_the_tables_of_a_folder_are_listed_and_sorted(tmp_path: Path) -> None:
@@ -20,6 +26,21 @@ def test_only_the_tables_of_a_folder_are_listed_and_sorted(tmp_path: Path) -> No
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert find_tables(tmp_path) == [tmp_path / name for name in ("a.jsonl", "b.csv", "deep/c.parquet")]
+
+
+def test_hidden_files_are_no_tables(tmp_path: Path) -> None:
+    for name in (
+        ".ipynb_checkpoints/a-checkpoint.csv",
+        "._a.csv",
+        "__MACOSX/a.csv",
+        "deep/.hidden/b.csv",
+        "deep/a.csv",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_tables(tmp_path) == [tmp_path / "deep/a.csv"]
+    names = [str(path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert choose_tables(names, "*", str(tmp_path)) == [str(tmp_path / "deep/a.csv")]
 
 
 def test_a_file_is_its_only_table(tmp_path: Path) -> None:
@@ -40,9 +61,9 @@ def test_the_parts_of_a_text_file_make_up_the_whole(lines: list[str], last_newli
         path = Path(name) / "a.txt"
         path.write_bytes(("\n".join(lines) + "\n" * last_newline).encode())
         parts = cut_table(str(path), part_bytes)
-        batches = [batch for part in parts for batch in read_batches(part, ["text"], {})]
-        whole = read_table(path, ["text"], {})["text"].to_pylist()
-    assert [text for batch in batches for text in batch["text"].to_pylist()] == whole
+        texts = texts_of(parts)
+        whole = read_texts(path)
+    assert texts == whole
     assert all(before.stop == after.start for before, after in pairwise(parts))
 
 
@@ -53,8 +74,7 @@ def test_parquet_is_cut_at_row_groups(tmp_path: Path) -> None:
     parts = cut_table(str(path), 10_000)
     assert len(parts) > 3
     assert [part.start for part in parts][1:] == [part.stop for part in parts][:-1]
-    batches = [batch for part in parts for batch in read_batches(part, ["text"], {})]
-    assert [row for batch in batches for row in batch.to_pylist()] == rows
+    assert [{"text": text} for text in texts_of(parts)] == rows
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt.gz", "a.parquet.zst"])
@@ -66,7 +86,7 @@ def test_tables_that_cannot_be_cut_are_one_part(tmp_path: Path, name: str) -> No
 def test_an_empty_text_file_is_a_part_without_rows(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     (part,) = cut_table(str(tmp_path / "a.txt"))
-    assert sum(batch.num_rows for batch in read_batches(part, ["text"], {})) == 0
+    assert texts_of([part]) == []
 
 
 @pytest.mark.parametrize(

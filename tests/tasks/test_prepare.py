@@ -92,8 +92,8 @@ def test_without_a_holdout_the_splits_are_the_files_with_their_names(tmp_path: P
     folder.mkdir()
     for split, rows in {"train": ROWS[:6], "validation": ROWS[6:9], "test": ROWS[9:]}.items():
         write_rows(source / f"{split}.jsonl", rows)
-    counts = prepare_task("mood", task(holdout=None), source, folder)
-    assert counts == {"train": 6, "validation": 3, "duplicates": 0}
+    prepared = prepare_task("mood", task(holdout=None), source, folder)
+    assert (prepared.rows, prepared.duplicates) == ({"train": 6, "validation": 3}, 0)
     assert validation_splits(folder) == ["validation"]
     assert [row["sentence"] for row in rows_of(folder, "validation")] == ["Review 6", "Review 7", "Review 8"]
 
@@ -123,10 +123,10 @@ def test_pairs_have_two_columns_and_their_distinct_sentences_are_anchors(tmp_pat
     settings = task(text=["left", "right"], holdout=None)
     rows = [{"left": "A", "right": "B", "stars": 0}, {"left": "B", "right": "A", "stars": 1}]
     validation = [{"left": "A", "right": "C", "stars": 0}]  # shares a sentence with train, but is another pair
-    counts = prepare_task(
+    prepared = prepare_task(
         "mood", settings, write_splits(tmp_path, train=[*rows, *rows], validation=validation), tmp_path
     )
-    assert counts["duplicates"] == 0
+    assert prepared.duplicates == 0
     train = read_split(tmp_path, "train")
     assert train.column_names == [*text_columns(settings), "label"] == ["sentence1", "sentence2", "label"]
     assert texts(train) == (["A", "B", "A", "B"], ["B", "A", "B", "A"])
@@ -152,8 +152,8 @@ def test_further_validation_splits_keep_their_names(tmp_path: Path) -> None:
         write_rows(source / "mnli" / f"{name}.jsonl", [ROWS[number] for number in numbers])
     write_rows(source / "mnli_matched" / "validation-00000-of-00001.jsonl", ROWS[8:])
     settings = task(holdout=None, files="mnli/*", validation=["validation_matched", "validation_mismatched"])
-    counts = prepare_task("mnli", settings, source, folder)
-    assert counts == {"train": 4, "validation": 1, "validation_mismatched": 2, "duplicates": 0}
+    prepared = prepare_task("mnli", settings, source, folder)
+    assert prepared.rows == {"train": 4, "validation": 1, "validation_mismatched": 2}
     assert validation_splits(folder) == ["validation", "validation_mismatched"]
     assert evaluation_sentences(folder) == ["Review 4", "Review 5", "Review 6"]
 
@@ -161,7 +161,7 @@ def test_further_validation_splits_keep_their_names(tmp_path: Path) -> None:
 def test_a_folder_may_have_a_folder_for_each_split(tmp_path: Path) -> None:
     write_rows(tmp_path / "train" / "0000.jsonl", ROWS[:6])
     write_rows(tmp_path / "validation" / "0000.jsonl", ROWS[6:])
-    assert prepare_task("mood", task(holdout=None), tmp_path, tmp_path)["train"] == 6
+    assert prepare_task("mood", task(holdout=None), tmp_path, tmp_path).rows["train"] == 6
 
 
 def test_splits_of_several_data_sets_are_not_mixed(tmp_path: Path) -> None:
@@ -171,12 +171,12 @@ def test_splits_of_several_data_sets_are_not_mixed(tmp_path: Path) -> None:
         UserError, match=r"has train files in the folders cola, sst2; select one with tasks\.mood\.files"
     ):
         prepare_task("mood", task(holdout=None), tmp_path, tmp_path)
-    assert prepare_task("mood", task(holdout=None, files="sst2/*"), tmp_path, tmp_path)["train"] == 6
+    assert prepare_task("mood", task(holdout=None, files="sst2/*"), tmp_path, tmp_path).rows["train"] == 6
 
 
 def test_a_holdout_is_drawn_from_the_train_files_if_there_are_any(tmp_path: Path) -> None:
     source = write_splits(tmp_path / "films", train=ROWS[:6], test=ROWS[6:])
-    assert prepare_task("mood", task(holdout=2), source, tmp_path) == {"train": 4, "validation": 2, "duplicates": 0}
+    assert prepare_task("mood", task(holdout=2), source, tmp_path).rows == {"train": 4, "validation": 2}
 
 
 def test_train_rows_with_a_text_of_the_validation_data_are_removed(tmp_path: Path) -> None:
@@ -184,8 +184,8 @@ def test_train_rows_with_a_text_of_the_validation_data_are_removed(tmp_path: Pat
     source = write_splits(
         tmp_path / "films", train=[*ROWS, ROWS[0]], validation=[*shared, {"review": "new", "stars": 1}]
     )
-    counts = prepare_task("mood", task(holdout=None), source, tmp_path)
-    assert counts == {"train": 8, "validation": 3, "duplicates": 3}
+    prepared = prepare_task("mood", task(holdout=None), source, tmp_path)
+    assert (prepared.rows, prepared.duplicates) == ({"train": 8, "validation": 3}, 3)
     assert [row["sentence"] for row in rows_of(tmp_path, "train")] == [row["review"] for row in ROWS[2:]]
 
 
@@ -247,3 +247,40 @@ def test_a_missing_column_is_rejected_with_the_existing_ones(tmp_path: Path, col
     changed: dict[str, Any] = {"text": ["title"]} if column == "text" else {"label": "title"}
     with pytest.raises(UserError, match=r"films\.jsonl: has no column 'title'; it has review, stars$"):
         prepare(tmp_path, task(**changed))
+
+
+@pytest.mark.parametrize("copy", ["cafe\u0301 is  good ", "Caf\u00e9 is good", "\u00a0CAF\u00c9 is\tgood"])
+def test_the_same_text_written_differently_is_removed(tmp_path: Path, copy: str) -> None:
+    source = write_splits(
+        tmp_path / "films",
+        train=[*ROWS, {"review": copy, "stars": 1}],
+        validation=[{"review": "caf\u00e9 is good", "stars": 1}],
+    )
+    assert prepare_task("mood", task(holdout=None), source, tmp_path).duplicates == 1
+
+
+def test_the_validation_splits_that_lack_a_class_are_reported(tmp_path: Path) -> None:
+    source = write_splits(tmp_path, train=ROWS[:6], validation=[ROWS[6], ROWS[8]])
+    assert prepare_task("mood", task(holdout=None), source, tmp_path).lacking == {"validation": ["good"]}
+
+
+def test_labels_are_interpreted_over_all_splits(tmp_path: Path) -> None:
+    """A validation file without 5+ has numbers only, which are no indices for that."""
+    for split, labels in {"train": ["1", "2", "3", "5+"] * 2, "validation": ["1", "2", "3", "3"]}.items():
+        lines = [f"{split} {number},{label}\n" for number, label in enumerate(labels)]
+        (tmp_path / f"{split}.csv").write_text("review,stars\n" + "".join(lines))
+    prepare_task("mood", task(holdout=None, labels=["1", "2", "3", "5+"]), tmp_path, tmp_path)
+    assert [row["label"] for row in rows_of(tmp_path, "validation")] == [0, 1, 2, 2]
+
+
+def test_each_row_knows_its_place_in_the_users_files(tmp_path: Path) -> None:
+    rows = [{**row, "site": "ab"[number % 2]} for number, row in enumerate(ROWS)]
+    folder = tmp_path / "prepared"
+    folder.mkdir()
+    source = write_rows(tmp_path / "films.jsonl", rows)
+    scale = {"labels": None, "scale": [0, 1]}
+    prepared = prepare_task("mood", task(holdout=2, where={"site": "b"}, **scale), source, folder)
+    for split in SPLITS:
+        for row, place in zip(rows_of(folder, split), prepared.places[split], strict=True):
+            number = int(row["sentence"].removeprefix("Review "))
+            assert str(place) == f"{source}, row {number} (line {number + 1})"

@@ -16,7 +16,7 @@ from textbook.files import atomic_write, digest, read_json, remove, write_json
 from textbook.params import Corpus, Source
 from textbook.ray_tasks import run_all
 from textbook.tables.files import Part, table_format, table_size
-from textbook.tables.read import read_batches
+from textbook.tables.read import as_text, read_rows_of
 
 SCHEMA = pa.schema([("sentence", pa.string())])
 SUMMARY = "sentences.json"
@@ -108,12 +108,12 @@ def _write_shard(item: tuple[Part, Path], source: Source, bounds: Corpus) -> Non
             buffer.clear()
 
         characters = 0
-        for batch in read_batches(part, [source.column], source.where, texts=[source.column]):
-            counts["rows"] += batch.num_rows
-            for text in batch.column(0).to_pylist():
+        for block in read_rows_of(part, [source.column], source):
+            counts["rows"] += len(block)
+            for text in as_text(part.path, block, source.column):
                 if text is not None:
-                    buffer += split_sentences(str(text), bounds.language)
-                    characters += len(str(text))
+                    buffer += split_sentences(text, bounds.language)
+                    characters += len(text)
                 if characters >= GROUP_CHARACTERS:
                     flush()
                     characters = 0

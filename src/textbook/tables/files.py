@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from textbook.assets.manifest import REMOTE
 from textbook.errors import UserError
+from textbook.files import is_hidden
 from textbook.tables.lines import cut_lines
 
 FORMATS = (".parquet", ".csv", ".tsv", ".jsonl", ".txt")
@@ -47,12 +48,14 @@ def table_format(path: str | Path) -> tuple[str, str | None]:
 def find_tables(path: Path, pattern: str = "*") -> list[Path]:
     """The tables at `path`, sorted: the file itself, or the files in the folder with a known format that match a glob.
 
+    Hidden files are left out.
+
     Raises:
         UserError: there are none.
     """
     if path.is_file():
         return [path]
-    files = sorted(p for p in path.rglob("*") if p.is_file())
+    files = sorted(p for p in path.rglob("*") if p.is_file() and not is_hidden(p.relative_to(path)))
     return [Path(name) for name in choose_tables(map(str, files), pattern, str(path))]
 
 
@@ -62,7 +65,8 @@ def choose_tables(files: Iterable[str], pattern: str, root: str) -> list[str]:
     Raises:
         UserError: there are none.
     """
-    tables = [name for name in files if name.removesuffix(".gz").removesuffix(".zst").endswith(FORMATS)]
+    visible = [name for name in files if not is_hidden(Path(name.removeprefix(root).lstrip("/")))]
+    tables = [name for name in visible if name.removesuffix(".gz").removesuffix(".zst").endswith(FORMATS)]
     relative = [name.removeprefix(root).lstrip("/") or name for name in tables]  # `root` may be the only file
     chosen = [name for name, path in zip(tables, relative, strict=True) if fnmatchcase(path, pattern)]
     if not tables:

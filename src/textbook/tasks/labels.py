@@ -1,64 +1,125 @@
-"""Converting the labels in a user's files to the numbers that models are trained on."""
+"""Interpreting the labels in a user's files, once over all splits of a task.
 
-from collections.abc import Sequence
+Labels are read as they are written: in CSV as text, in JSON and Parquet as text, numbers or booleans. What they mean is
+decided over all splits together, because a single split may lack what would tell names from indices.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from textbook.errors import UserError
-from textbook.params import Task
+
+Place = Any
+"""The place of a label in the user's files, for messages; its text is `FILE, row 3 (line 5)`."""
 
 
-def read_labels(name: str, task: Task, values: Sequence[Any], path: Path) -> pa.Array:
-    """Convert labels to class indices (int64) or, for a task with a scale, to numbers (float64).
+def on_scale(task: str, scale: Sequence[float], values: Sequence[Any], places: Sequence[Place]) -> pa.Array:
+    """Convert the labels of a split to numbers (float64).
 
     Args:
-        name: name of the task, for error messages.
-        values: labels as they are in the file `path`.
+        task: name of the task, for messages.
+        values: the labels as they are written.
+        places: their places in the user's files.
 
     Raises:
-        UserError: the task does not allow a label; the message names its row, counted from 0.
+        UserError: a label is not a number on the scale.
     """
-    if task.scale is not None:
-        return pa.array(_on_scale(name, task.scale, values, path), pa.float64())
-    return pa.array(_class_indices(name, task.outputs, values, path), pa.int64())
-
-
-def _on_scale(name: str, scale: Sequence[float], values: Sequence[Any], path: Path) -> list[float]:
     low, high = scale
-    for row, value in enumerate(values):
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-        if not is_number or not low <= value <= high:
-            raise UserError(
-                f"tasks.{name}: {path}, row {row}: label {value!r} is not a number from {low:g} to {high:g}"
-            )
-    return [float(value) for value in values]
+    numbers = [_number(value) for value in values]
+    for value, number, place in zip(values, numbers, places, strict=True):
+        if number is None or not low <= number <= high:
+            raise UserError(f"tasks.{task}: {place}: label {_shown(value)} is not a number from {low:g} to {high:g}")
+    return pa.array(numbers, pa.float64())
 
 
-def _class_indices(name: str, labels: Sequence[str], values: Sequence[Any], path: Path) -> list[int]:
-    indices: dict[Any, int] = {label: index for index, label in enumerate(labels)}
-    allowed = ", ".join(labels)
-    numbers = [_as_number(label) for label in labels]
-    if None not in numbers:  # in CSV, Arrow reads a name such as "5" as the number 5
-        indices |= {number: index for index, number in enumerate(numbers)}
+def class_indices(
+    task: str, classes: Sequence[str], splits: Mapping[str, tuple[Sequence[Any], Sequence[Place]]]
+) -> dict[str, pa.Array]:
+    """Convert the labels of all splits to class indices (int64).
+
+    A label is a class name as it is written, or a number equal to a class name that is a number, or, if no class name
+    is a number, a class index. Of true and false, which are no class names, false is the first of two classes.
+
+    Args:
+        task: name of the task, for messages.
+        splits: the labels of each split as they are written, and their places in the user's files.
+
+    Raises:
+        UserError: a label is none of these.
+    """
+    meaning = _meaning(classes)
+    allowed = ", ".join(classes)
+    if not any(_number(name) is not None for name in classes):
+        allowed += f" or 0 to {len(classes) - 1}"
+    result = {}
+    for split, (values, places) in splits.items():
+        cache: dict[Any, int | None] = {}
+        indices: list[int] = []
+        for value, place in zip(values, places, strict=True):
+            key = (type(value), value) if isinstance(value, (bool, int, float, str)) else (type(value), str(value))
+            if key not in cache:
+                cache[key] = _index(value, classes, meaning)
+            index = cache[key]
+            if index is None:
+                raise UserError(f"tasks.{task}: {place}: label {_shown(value)} is not one of {allowed}")
+            indices.append(index)
+        result[split] = pa.array(indices, pa.int64())
+    return result
+
+
+def named(values: Iterable[Any], names: Sequence[str]) -> list[Any]:
+    """Replace the integers of a `ClassLabel` column by its class names; other values, such as -1, stay."""
+    return [names[value] if type(value) is int and 0 <= value < len(names) else value for value in values]
+
+
+def _meaning(classes: Sequence[str]) -> dict[Any, int]:
+    """The class index of each number and boolean that may stand for a class."""
+    numbers = [_number(name) for name in classes]
+    meaning: dict[Any, int] = {}
+    if any(number is not None for number in numbers):
+        # A number that two names have, such as 1.1 for 1.1 and 1.10, stands for neither.
+        meaning = {n: i for i, n in enumerate(numbers) if n is not None and numbers.count(n) == 1}
     else:
-        indices |= {index: index for index in range(len(labels))}
-        allowed += f" or 0 to {len(labels) - 1}"
-    booleans = {label.lower(): label for label in labels if label.lower() in ("true", "false")}
-    if booleans:  # in CSV, Arrow reads these words as booleans
-        values = [booleans.get(str(value).lower(), value) if isinstance(value, bool) else value for value in values]
-    for row, value in enumerate(values):
-        if value not in indices:
-            raise UserError(f"tasks.{name}: {path}, row {row}: label {value!r} is not one of {allowed}")
-    return [indices[value] for value in values]
+        meaning = {float(index): index for index in range(len(classes))}
+    booleans = {name.lower(): index for index, name in enumerate(classes) if name.lower() in ("true", "false")}
+    if not booleans and len(classes) == 2 and set(meaning) == {0.0, 1.0}:
+        booleans = {"false": meaning[0.0], "true": meaning[1.0]}
+    return meaning | booleans
 
 
-def _as_number(label: str) -> float | None:
-    """A class name as a number; None if it is not a finite number."""
-    try:
-        value = float(label)
-    except ValueError:
+def _index(value: Any, classes: Sequence[str], meaning: Mapping[Any, int]) -> int | None:
+    """The class index of a label; None if it has none."""
+    if isinstance(value, bool) or (isinstance(value, str) and value not in classes):
+        word = str(value).lower()
+        if word in meaning:
+            return meaning[word]
+    if isinstance(value, bool):
         return None
-    return value if isfinite(value) else None
+    if isinstance(value, str) and value in classes:
+        return classes.index(value)
+    number = _number(value)
+    return None if number is None else meaning.get(number)
+
+
+def _number(value: Any) -> float | None:
+    """A label as a finite number; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
+        return None
+    if isinstance(value, str) and "_" in value:  # Python reads 1_000 as a number
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
+
+
+def _shown(value: Any) -> str:
+    """A label in a message."""
+    if value is None or value == "":
+        return "(missing)"
+    return repr(value) if isinstance(value, str) else str(value)

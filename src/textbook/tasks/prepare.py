@@ -5,65 +5,101 @@ There is one file per split: `train`, `validation`, and each further validation 
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from textbook.errors import UserError
 from textbook.params import Task
 from textbook.tables.files import find_tables
-from textbook.tables.read import read_table
-from textbook.tasks.labels import read_labels
-from textbook.tasks.splits import TRAIN, VALIDATION, text_columns
+from textbook.tasks.labels import class_indices, on_scale
+from textbook.tasks.rows import LabelledRows, Place, read_labelled_rows
+from textbook.tasks.splits import CLASSES, TRAIN, VALIDATION, text_columns
+from textbook.words import canonical
 
 
-def prepare_task(name: str, task: Task, source: Path, folder: Path) -> dict[str, int]:
+@dataclass(frozen=True)
+class Prepared:
+    """What the preparation of a task has written."""
+
+    task: Task
+    """The task with its class names, which may come from the data."""
+    rows: dict[str, int]
+    """The number of rows in each split, `train` first."""
+    duplicates: int
+    """The number of rows left out of `train`, because their text is also in a validation split."""
+    lacking: dict[str, list[str]]
+    """The classes that a validation split lacks, by split."""
+    places: dict[str, list[Place]]
+    """The place in the user's files of each row of each split."""
+
+
+def prepare_task(name: str, task: Task, source: Path, folder: Path) -> Prepared:
     """Write a Parquet file per split, with class indices as labels.
 
-    Rows of `train` whose text also occurs in a validation split are removed, whatever their label.
-
-    Returns:
-        The number of rows in each split, and the number of removed rows as `duplicates`.
+    Rows of `train` whose text is also in a validation split are removed, whatever their label; see `canonical` for what
+    counts as the same text.
 
     Raises:
-        UserError: there is no validation data, a column is missing, a label is not allowed, or a class has no rows in
-            `train`.
+        UserError: there is no validation data, a table cannot be read, a label is not allowed, or a class has no rows
+            in `train`.
     """
-    splits = _read_splits(name, task, source)
-    columns = text_columns(task)
-    held_out = {row for split in splits if split != TRAIN for row in _rows(splits[split], columns)}
-    is_new = [row not in held_out for row in _rows(splits[TRAIN], columns)]
-    splits[TRAIN] = splits[TRAIN].filter(pa.array(is_new))
+    splits, classes = _read_splits(name, task, source)
+    task = _with_classes(name, task, classes, source)
+    held_out = {text for split in splits if split != TRAIN for text in _canonical_texts(splits[split])}
+    is_new = [text not in held_out for text in _canonical_texts(splits[TRAIN])]
+    splits[TRAIN] = splits[TRAIN].take(np.flatnonzero(is_new).tolist())
     if not any(is_new):
         raise UserError(f"tasks.{name}: every text of train is also in {', '.join(s for s in splits if s != TRAIN)}")
-    _check_classes(name, task, splits)
-    for split, table in splits.items():
+    labels = _read_labels(name, task, splits)
+    lacking = _check_classes(name, task, labels)
+    for split, rows in splits.items():
+        columns = dict(zip(text_columns(task), map(list, zip(*rows.texts, strict=True)), strict=True))
+        table = pa.table({**{key: pa.array(texts, pa.string()) for key, texts in columns.items()}})
+        table = table.append_column(_label_field(task, labels[split].type), labels[split])
         pq.write_table(table, folder / f"{split}.parquet", compression="zstd")
-    return {split: table.num_rows for split, table in splits.items()} | {"duplicates": is_new.count(False)}
+    return Prepared(
+        task,
+        {split: len(rows) for split, rows in splits.items()},
+        is_new.count(False),
+        lacking,
+        {split: rows.places for split, rows in splits.items()},
+    )
 
 
-def _read_splits(name: str, task: Task, source: Path) -> dict[str, pa.Table]:
-    """Read all splits: from their own files, or with a hold-out drawn from the training rows."""
+def _read_splits(name: str, task: Task, source: Path) -> tuple[dict[str, LabelledRows], dict[Path, list[str]]]:
+    """Read all splits, from their own files or with a hold-out drawn from the training rows.
+
+    Returns:
+        The splits, and the class names that each table itself gives.
+    """
     tables = find_tables(source, task.files)
+    classes: dict[Path, list[str]] = {}
+
+    def read(paths: list[Path]) -> LabelledRows:
+        rows = LabelledRows([], [], [])
+        for path in paths:
+            more, classes[path] = read_labelled_rows(name, task, path)
+            rows.extend(more)
+        return rows
+
     if task.holdout is None:
         files = {split: _files_of(name, source, tables, split) for split in (TRAIN, *task.validation)}
         for split, paths in files.items():
             if not paths:
                 raise UserError(f"tasks.{name}: {source} has no {split} file; add one, or set tasks.{name}.holdout")
         names = (TRAIN, VALIDATION, *task.validation[1:])
-        return {
-            split: pa.concat_tables([_read(name, task, path) for path in paths])
-            for split, paths in zip(names, files.values(), strict=True)
-        }
-    rows = pa.concat_tables([_read(name, task, path) for path in _files_of(name, source, tables, TRAIN) or tables])
-    count = task.holdout if isinstance(task.holdout, int) else max(1, round(task.holdout * rows.num_rows))
-    if count >= rows.num_rows:
-        raise UserError(f"tasks.{name}.holdout = {task.holdout}: must be less than its {rows.num_rows} rows")
-    order = np.random.default_rng(task.seed).permutation(rows.num_rows)
-    return {TRAIN: rows.take(np.sort(order[count:])), VALIDATION: rows.take(np.sort(order[:count]))}
+        return {split: read(paths) for split, paths in zip(names, files.values(), strict=True)}, classes
+    rows = read(_files_of(name, source, tables, TRAIN) or tables)
+    count = task.holdout if isinstance(task.holdout, int) else max(1, round(task.holdout * len(rows)))
+    if count >= len(rows):
+        raise UserError(f"tasks.{name}.holdout = {task.holdout}: must be less than its {len(rows)} rows")
+    order = np.random.default_rng(task.seed).permutation(len(rows))
+    held_out, kept = np.sort(order[:count]).tolist(), np.sort(order[count:]).tolist()
+    return {TRAIN: rows.take(kept), VALIDATION: rows.take(held_out)}, classes
 
 
 def _files_of(name: str, source: Path, tables: list[Path], split: str) -> list[Path]:
@@ -81,32 +117,55 @@ def _files_of(name: str, source: Path, tables: list[Path], split: str) -> list[P
     return files
 
 
-def _read(name: str, task: Task, path: Path) -> pa.Table:
-    """Read the rows of one file, with the column names of a prepared task and with converted labels."""
-    rows = read_table(path, [*task.text, task.label], task.where, texts=task.text)
-    if not rows.num_rows:
-        raise UserError(f"tasks.{name}: {path} has no rows" + (f" where {task.where}" if task.where else ""))
-    columns = {target: _as_text(rows[column]) for target, column in zip(text_columns(task), task.text, strict=True)}
-    return pa.table({**columns, "label": read_labels(name, task, rows[task.label].to_pylist(), path)})
+def _with_classes(name: str, task: Task, classes: dict[Path, list[str]], source: Path) -> Task:
+    """The task with class names: its own, or, if it has none, those that the tables give.
+
+    Raises:
+        UserError: the tables give none, or different ones.
+    """
+    if task.labels or task.scale:
+        return task
+    (first, names), *others = classes.items()
+    for path, other in [*others, (first, names)]:
+        if not other:
+            raise UserError(
+                f"tasks.{name}: set `labels` (the classes) or `scale` (the lowest and highest value); column"
+                f" {task.label!r} of {path} has no class names"
+            )
+        if other != names:
+            raise UserError(f"tasks.{name}: {path} has the classes {', '.join(other)}, but {first} {', '.join(names)}")
+    if "f1" in task.metrics and len(names) > 2:
+        raise UserError(f"tasks.{name}.metrics: 'f1' needs two classes; for {len(names)} use 'macro_f1'")
+    return task.model_copy(update={"labels": names})
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text; NaN becomes null."""
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)
-    return column.cast(pa.string())
+def _canonical_texts(rows: LabelledRows) -> list[tuple[str | None, ...]]:
+    """The canonical form of the texts of each row."""
+    return [tuple(text if text is None else canonical(text) for text in texts) for texts in rows.texts]
 
 
-def _rows(table: pa.Table, columns: list[str]) -> list[tuple[str, ...]]:
-    """The texts of each row."""
-    return list(zip(*(table[column].to_pylist() for column in columns), strict=True))
+def _read_labels(name: str, task: Task, splits: dict[str, LabelledRows]) -> dict[str, pa.Array]:
+    """The labels of each split as numbers."""
+    if task.scale:
+        return {split: on_scale(name, task.scale, rows.labels, rows.places) for split, rows in splits.items()}
+    return class_indices(name, task.outputs, {split: (rows.labels, rows.places) for split, rows in splits.items()})
 
 
-def _check_classes(name: str, task: Task, splits: dict[str, pa.Table]) -> None:
-    """Check that every class has rows in `train`."""
-    counts = {split: Counter(table["label"].to_pylist()) for split, table in splits.items()}
+def _label_field(task: Task, kind: pa.DataType) -> pa.Field:
+    """The column `label`, which carries the class names, so that later stages know them."""
+    return pa.field("label", kind, metadata={CLASSES: "\n".join(task.labels)} if task.labels else None)
+
+
+def _check_classes(name: str, task: Task, labels: dict[str, pa.Array]) -> dict[str, list[str]]:
+    """Check that every class has rows in `train`; return the classes that each validation split lacks."""
+    counts = {split: Counter(values.to_pylist()) for split, values in labels.items()}
+    lacking: dict[str, list[str]] = {}
     for index, label in enumerate(task.labels or []):
         if not counts[TRAIN][index]:
             in_train = ", ".join(f"{other} {counts[TRAIN][n]:,}" for n, other in enumerate(task.labels or []))
-            elsewhere = ", ".join(f"{split} has {counts[split][index]:,}" for split in splits if split != TRAIN)
+            elsewhere = ", ".join(f"{split} has {counts[split][index]:,}" for split in labels if split != TRAIN)
             raise UserError(f"tasks.{name}: train has no rows of class {label!r} ({elsewhere}); it has {in_train}")
+        for split in labels:
+            if not counts[split][index]:
+                lacking.setdefault(split, []).append(label)
+    return lacking

@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 from textbook.params import Task
 
 TRAIN, VALIDATION = "train", "validation"
+CLASSES = b"classes"
+"""Key of the class names in the metadata of the column `label`; there is one name per line."""
 
 
 def text_columns(task: Task) -> list[str]:
@@ -19,6 +21,14 @@ def validation_splits(folder: Path) -> list[str]:
     """The validation splits of a prepared task. The first one selects models."""
     further = sorted({path.stem for path in folder.glob("*.parquet")} - {TRAIN, VALIDATION})
     return [VALIDATION, *further]
+
+
+def with_classes(task: Task, folder: Path) -> Task:
+    """The task with its class names: its own, or those of its prepared data if `params.yaml` leaves them out."""
+    if task.labels or task.scale:
+        return task
+    metadata = pq.read_schema(folder / f"{TRAIN}.parquet").field("label").metadata
+    return task.model_copy(update={"labels": metadata[CLASSES].decode().split("\n")})
 
 
 def read_split(folder: Path, split: str) -> pa.Table:
