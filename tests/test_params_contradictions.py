@@ -1,10 +1,13 @@
 """Parameters that are valid by themselves but contradict each other."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from toy_params import AUGMENTED, DATA, DELETE, MASKED_LM, problems_of, write_params
+
+SAVED = {"name": "saved", "stream": True}
 
 
 @pytest.mark.parametrize(
@@ -17,9 +20,25 @@ from toy_params import AUGMENTED, DATA, DELETE, MASKED_LM, problems_of, write_pa
         ({"corpus.sources.news.asset": "old"}, "corpus.sources.news.asset = 'old': must be one of the assets"),
         ({"assets.path.films": {"path": "x"}}, "assets: 'films' is defined more than once"),
         ({"assets.hub.encoder": DATA["assets"]["hub"]["news"]}, "assets: 'encoder' is defined more than once"),
-        ({"assets.hub.news.kind": "model", "assets.hub.news.stream": True}, "assets.hub.news.stream = true: must be"),
-        ({"assets.hub.news.stream": True, "tasks.mood.asset": "news"}, "tasks.mood.asset = 'news': must not be stream"),
-        ({"assets.hub.news.stream": True, "teacher.asset": "news"}, "teacher.asset = 'news': must not be streamed"),
+        ({"assets.dataset.d": SAVED, "tasks.mood.asset": "d"}, "tasks.mood.asset = 'd': must not be streamed; only a"),
+        ({"assets.dataset.d": SAVED, "teacher.asset": "d"}, "teacher.asset = 'd': must not be streamed; only a source"),
+        (
+            {"assets.dataset.d": SAVED, "corpus.sources.news.asset": "d", "corpus.sources.news.files": "a*"},
+            "corpus.sources.news.files = 'a*': must be left out, because assets.dataset.d is streamed",
+        ),
+        (
+            {"assets.dataset.d": {"name": "glue", "revision": "a" * 40}},
+            "assets.dataset.d.name = 'glue': must be owner/name with a revision, or a folder without one",
+        ),
+        (
+            {"assets.dataset.d": {"name": "saved", "splits": ["a", "a"]}},
+            "assets.dataset.d.splits = ['a', 'a']: must name each split once",
+        ),
+        ({"assets.dataset.d": {"name": "~/saved"}}, "assets.dataset.d.name = '~/saved': `~` is not expanded; write"),
+        (
+            {"assets.path.encoder.path": "~/encoder"},
+            f"assets.path.encoder.path = '~/encoder': `~` is not expanded; write {os.path.expanduser('~/encoder')!r}",
+        ),
         (
             {"assets.masked_lm.filler": {**MASKED_LM, "encoder": "filler"}},
             "assets.masked_lm.filler.encoder = 'filler': must be one of the assets encoder, films, news",

