@@ -1,49 +1,46 @@
 """The command line of stages and commands: parses the arguments, and reports a user's mistake on one line."""
 
-import errno
 import inspect
 import sys
 import warnings
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Any
 
 import typer
-from safetensors import SafetensorError
 
+from pipelines.messages import user_message
 from textbook.errors import UserError
 from textbook.params_file import load_params
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run(main: Callable[..., None]) -> None:
     """Call `main` with the arguments of the command line.
 
     The signature of `main` is the command's: typer parses it. A first parameter named `params` gets `params.yaml`. A
-    user's mistake, in the arguments or anywhere else, ends the process with one line and exit code 1.
+    user's mistake, in the arguments or anywhere else, ends the process with one line and exit code 1. Characters that
+    the terminal's encoding lacks are replaced.
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # standard error never fails: Python escapes them there
     warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.formatwarning = _one_line_warning
     if "transformers" in sys.modules:  # its progress bars for loading weights would clutter the output
         sys.modules["transformers"].utils.logging.disable_progress_bar()
     try:
         arguments = _parse(main)
         if arguments is not None:
             main(*([load_params()] if _takes_params(main) else []), **arguments)
-    except (UserError, OSError, SafetensorError) as error:
+    except Exception as error:
         line = user_message(error)
         if line is None:
             raise
         sys.exit(f"error: {line}")
 
 
-def user_message(error: Exception) -> str | None:
-    """The message for an error that the user can fix, on one line; None for a bug, which shows its traceback."""
-    if isinstance(error, UserError):
-        return str(error)
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, SafetensorError):  # has the error number only in its text
-        number = next((code for code in DISK_FULL if f"(os error {code})" in str(error)), None)
-    return f"{error}; free some disk space and run it again: finished work is kept" if number in DISK_FULL else None
+def _one_line_warning(message: Warning | str, *_place: object, **_line: object) -> str:
+    """A warning as the user sees it: what it says, without the place in the code."""
+    return f"warning: {message}\n"
 
 
 def _takes_params(main: Callable[..., None]) -> bool:

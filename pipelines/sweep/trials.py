@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines.cli import user_message
+from pipelines.messages import user_message
 from pipelines.paths import CACHE
 from pipelines.sweep.grid import Cell
 from pipelines.sweep.progress import Progress
 from pipelines.sweep.record import start_cell_record
 from textbook.errors import UserError
 from textbook.params import Params, Sweep
-from textbook.ray_tasks import start_ray
+from textbook.ray_start import start_ray
 from tracking.live import live
 from tracking.store import URI
 from tracking.sweeps import SweepRun

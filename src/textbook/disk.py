@@ -1,12 +1,20 @@
-"""System calls that Python has no function for: exchange two paths, and flush a file or a whole file system."""
+"""What Python leaves to the system: exchanging two paths, flushing to disk, and telling that the disk is full."""
 
 import ctypes
 import errno
 import os
+import re
 from pathlib import Path
 
 _HERE = -100  # AT_FDCWD: paths are relative to the working folder
 _EXCHANGE = 2  # RENAME_EXCHANGE
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_TEXT = re.compile(  # of libraries that give the number only in their text, or not at all
+    rf"(errno|os error) ({'|'.join(map(str, _FULL))})\b|no space left on device|database or disk is full"
+    r"|PytorchStreamWriter failed|inline_container\.cc:\d+\] \. unexpected pos",
+    re.IGNORECASE,
+)
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")  # NumPy
 
 
 def exchange(first: Path, second: Path) -> bool:
@@ -51,3 +59,11 @@ def _flush_open(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error says, in its number, its text or its cause, that the disk or the user's quota is full."""
+    text = str(error)
+    if isinstance(error, OSError) and (error.errno in _FULL or _SHORT_WRITE.fullmatch(text)):
+        return True
+    return bool(_FULL_TEXT.search(text)) or (error.__cause__ is not None and is_disk_full(error.__cause__))

@@ -95,3 +95,10 @@ def test_the_help_names_the_arguments_but_not_the_parameters(tmp_path):
 
 def test_ctrl_c_exits_with_an_error():
     assert run("-c", INTERRUPTED, "films").returncode != 0
+
+
+def test_a_bug_shows_its_traceback():
+    process = run("-c", "from pipelines.cli import run\ndef main() -> None: {}['bug']\nrun(main)")
+    assert process.returncode == 1
+    assert process.stderr.startswith("Traceback")
+    assert process.stderr.endswith("KeyError: 'bug'\n")
