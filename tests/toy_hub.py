@@ -1,6 +1,5 @@
 """A local hub, with the part of the hub's protocol that its client and `datasets` need."""
 
-import gzip
 import hashlib
 import json
 import os
@@ -31,26 +30,23 @@ CARD = b"""---
 configs:
 - config_name: news
   data_files:
-  - {split: train, path: "data/*.jsonl.gz"}
-  - {split: test, path: extra/test.jsonl}
-- config_name: tables
-  data_files: tables/*.parquet
+  - {split: train, path: "data/*.parquet"}
+  - {split: test, path: extra/test.parquet}
+- config_name: old
+  data_files: data/1.parquet
 ---
 """
 
 
 def _dataset() -> dict[str, bytes]:
     """The files of a data set on the hub, by path."""
-    table = pa.BufferOutputStream()
-    pq.write_table(pa.table({"text": TEXTS[:10]}), table)
-    lines = [json.dumps({"text": text}) + "\n" for text in TEXTS]
-    return {
-        "README.md": CARD,
-        "data/1.jsonl.gz": gzip.compress("".join(lines[:1_000]).encode(), mtime=0),
-        "data/2.jsonl.gz": gzip.compress("".join(lines[1_000:]).encode(), mtime=0),
-        "extra/test.jsonl": lines[0].encode(),
-        "tables/1.parquet": table.getvalue().to_pybytes(),
-    }
+    parts = {"data/1": TEXTS[:1_000], "data/2": TEXTS[1_000:], "extra/test": TEXTS[:1]}
+    files = {"README.md": CARD}
+    for name, texts in parts.items():
+        table = pa.BufferOutputStream()
+        pq.write_table(pa.table({"text": texts, "number": range(len(texts))}), table)
+        files[f"{name}.parquet"] = table.getvalue().to_pybytes()
+    return files
 
 
 DATASET = _dataset()
@@ -60,17 +56,18 @@ class Hub(BaseHTTPRequestHandler):
     """Answers for a model, `someone/encoder`, and a data set, `someone/news`, each at one commit."""
 
     def do_GET(self) -> None:
-        kind, _, rest = unquote(self.path.partition("?")[0]).partition(f"/{COMMIT}")
+        path, _, query = unquote(self.path).partition("?")
+        kind, _, rest = path.partition(f"/{COMMIT}")
         files, name = (DATASET if "datasets/someone/news" in kind else REPOSITORY), rest[1:]
         if kind in ("/api/models/someone/encoder/tree", "/api/datasets/someone/news/tree"):
-            below = {path: data for path, data in files.items() if path.startswith(name)}
-            body = json.dumps([_describe(path, data) for path, data in below.items()]).encode()
+            body = json.dumps(_list(files, name, recursive="recursive=true" in query.lower())).encode()
         elif kind == "/api/datasets/someone/news/revision":
             body = json.dumps({"id": "someone/news", "sha": COMMIT, "tags": [], "siblings": []}).encode()
         elif kind in ("/someone/encoder/resolve", "/datasets/someone/news/resolve") and name in files:
             body = files[name]
         else:
-            self.refuse("EntryNotFound" if rest else "RepoNotFound")
+            known = "someone/news" in path or "someone/encoder" in path
+            self.refuse("RepoNotFound" if not known else "EntryNotFound" if rest else "RevisionNotFound")
             return
         etag = f'"{hashlib.sha1(body).hexdigest()}"'
         if byte_range := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
@@ -100,6 +97,16 @@ class Hub(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+def _list(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict[str, object]]:
+    """The entries of a folder, as the hub describes them."""
+    start = f"{folder}/" if folder else ""
+    below = [path for path in files if path.startswith(start)]
+    folders = {start + path.removeprefix(start).split("/")[0] for path in below} - set(files)
+    direct = [path for path in below if recursive or "/" not in path.removeprefix(start)]
+    listed: list[dict[str, object]] = [{"type": "directory", "path": path, "oid": path} for path in sorted(folders)]
+    return listed + [_describe(path, files[path]) for path in direct]
 
 
 def _describe(path: str, data: bytes) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +16,7 @@ from sentencex import segment
 from textbook.files import atomic_write, digest, read_json, remove, write_json
 from textbook.params import Corpus, Source
 from textbook.ray_tasks import run_all
+from textbook.tables.dataset_parts import DatasetPart, read_dataset
 from textbook.tables.files import Part, table_format, table_size
 from textbook.tables.read import as_text, read_rows_of
 
@@ -46,7 +48,7 @@ def keep_within(sentences: pa.StringArray, bounds: Corpus) -> pa.StringArray:
 
 
 def write_sentences(
-    parts: Mapping[Part, str], folder: Path, source: Source, bounds: Corpus, code: str
+    parts: Mapping[Part | DatasetPart, str], folder: Path, source: Source, bounds: Corpus, code: str
 ) -> dict[str, int]:
     """Write one Parquet shard of sentences per part into `folder`, and a summary with their order and counts.
 
@@ -54,7 +56,7 @@ def write_sentences(
     next call reuses the finished shards. Other files in the folder are outdated and are removed.
 
     Args:
-        parts: the parts of the tables in their order, each with the hash of its file.
+        parts: the parts of tables, or of a data set that is streamed, in their order, each with the hash of its file.
         folder: the output folder.
         source: the column and the rows to read.
         bounds: the language, and the bounds on the length of a sentence.
@@ -70,7 +72,7 @@ def write_sentences(
     shared = [*rules, code, version("sentencex")]
     shards = {}  # parts with the same content have the same name, so they are split once
     for part, content in parts.items():
-        shards[f"{digest(content, table_format(part.path), part.start, part.stop, *shared)}.parquet"] = part
+        shards[f"{digest(content, *_identity(part), *shared)}.parquet"] = part
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.name not in shards:
@@ -80,7 +82,7 @@ def write_sentences(
         partial(_write_shard, source=source, bounds=bounds),
         missing,
         "sentences",
-        sum(table_size(part.path) for part, _ in missing),
+        sum(table_size(part.path) if isinstance(part, Part) else part.size for part, _ in missing),
     )
     metadata = [pq.read_metadata(folder / name).metadata for name in shards]
     counts = {name: sum(int(values[name.encode()]) for values in metadata) for name in COUNTS}
@@ -93,7 +95,12 @@ def sentence_shards(path: Path) -> list[Path]:
     return [path / name for name in read_json(path / SUMMARY)["shards"]] if path.is_dir() else [path]
 
 
-def _write_shard(item: tuple[Part, Path], source: Source, bounds: Corpus) -> None:
+def _identity(part: Part | DatasetPart) -> tuple[Any, ...]:
+    """What determines the rows of a part, besides the content of its file."""
+    return (table_format(part.path), part.start, part.stop) if isinstance(part, Part) else part.identity()
+
+
+def _write_shard(item: tuple[Part | DatasetPart, Path], source: Source, bounds: Corpus) -> None:
     """Split one part. The counts are stored in the metadata of the shard, so they exist whenever the shard does."""
     part, target = item
     counts = dict.fromkeys(COUNTS, 0)
@@ -108,7 +115,11 @@ def _write_shard(item: tuple[Part, Path], source: Source, bounds: Corpus) -> Non
             buffer.clear()
 
         characters = 0
-        for block in read_rows_of(part, [source.column], source):
+        columns = [source.column]
+        blocks = (
+            read_rows_of(part, columns, source) if isinstance(part, Part) else read_dataset(part, columns, source)
+        )
+        for block in blocks:
             counts["rows"] += len(block)
             for text in as_text(part.path, block, source.column):
                 if text is not None:
