@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from pipelines.paths import ASSETS, INIT
 from textbook.assets.manifest import locate
 from textbook.files import atomic_write
-from textbook.models.encoder import check_relation_heads, load_config, load_tokenizer
+from textbook.models.encoder import check_relation_heads, check_supported, load_config, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Init, Params
 
@@ -24,6 +24,7 @@ def write_initial_student(params: Params, kind: Init, prepare: Prepare) -> None:
     """
     teacher = locate(ASSETS / params.teacher.asset)
     config = load_config(teacher)
+    check_supported(config)
     check_relation_heads(config.hidden_size, params.distill.relation_heads, "teacher")
     student = make_student(params.student, config, params.distill.seed)
     with atomic_write(INIT / kind) as temporary:

@@ -11,7 +11,7 @@ from pipelines.paths import ASSETS
 from textbook.assets.manifest import locate
 from textbook.errors import UserError
 from textbook.evaluation import cost
-from textbook.models.encoder import load_config
+from textbook.models.encoder import check_supported, load_config
 from textbook.models.shapes import largest_shapes, sentence_flops, student_parameters
 from textbook.models.student import make_student
 from textbook.params import Params, Student
@@ -26,6 +26,7 @@ def main(params: Params, budget: str) -> None:
     if not match:
         raise UserError(f"BUDGET = {budget!r}: must be parameters such as 10M, or milliseconds such as 5ms")
     config = load_config(locate(ASSETS / params.teacher.asset))
+    check_supported(config)
 
     @cache  # so that the table shows the same times that the search used
     def milliseconds(shape: Student) -> float:

@@ -1,6 +1,7 @@
 """Load encoders and read their queries, keys and values without changing their code."""
 
 import re
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from inspect import signature
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from textbook.errors import UserError
+from textbook.models.folders import model_folder, reading
+from textbook.models.weights import load_model
 
 SUPPORTED = "BERT, RoBERTa, XLM-R, ELECTRA, DistilBERT, MPNet, ModernBERT, DeBERTa-v2 and -v3"
 
@@ -132,19 +135,34 @@ def check_relation_heads(hidden: int, relation_heads: int, whose: str) -> None:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a Hugging Face folder.
+    """Load the tokenizer of a Hugging Face folder, with a token to pad with.
 
     Raises:
-        UserError: the folder has no tokenizer that can be loaded.
+        UserError: the folder has no tokenizer that can be loaded, or no token that can pad.
     """
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: cannot load a tokenizer: {str(error).splitlines()[0]}") from None
-    files = sorted(set(tokenizer.vocab_files_names.values()))
-    if not any((folder / file).is_file() for file in files):  # without files, transformers returns an empty tokenizer
-        raise UserError(f"{folder}: has no tokenizer: must contain one of {', '.join(files)}")
+    files = model_folder(folder)
+    with reading(folder, "a tokenizer"):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            files, local_files_only=True, trust_remote_code=False
+        )
+    names = sorted(set(tokenizer.vocab_files_names.values()))
+    if not any((files / name).is_file() for name in names):  # without files, transformers returns an empty tokenizer
+        raise UserError(f"{folder}: has no tokenizer: must contain one of {', '.join(names)}")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = _pad_token(folder, tokenizer)
     return tokenizer
+
+
+def _pad_token(folder: Path, tokenizer: PreTrainedTokenizerBase) -> str:
+    """The token to pad with, for a tokenizer that names none: that of the model, or one with the usual name."""
+    usual: int | None = getattr(load_config(folder), "pad_token_id", None)
+    vocabulary = tokenizer.get_vocab()
+    names = [name for name, number in vocabulary.items() if number == usual]
+    names += [name for name in ("[PAD]", "<pad>") if name in vocabulary]
+    if not names:
+        raise UserError(f"{folder}: its tokenizer has no pad token; name one as pad_token in tokenizer_config.json")
+    warnings.warn(f"{folder}: its tokenizer names no pad token; {names[0]} is taken", stacklevel=3)
+    return names[0]
 
 
 def load_config(folder: Path) -> Any:
@@ -153,22 +171,26 @@ def load_config(folder: Path) -> Any:
     Raises:
         UserError: the folder has no configuration that can be loaded.
     """
-    try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: cannot load a model configuration: {str(error).splitlines()[0]}") from None
+    files = model_folder(folder)
+    with reading(folder, "a model configuration"):
+        return AutoConfig.from_pretrained(files, local_files_only=True, trust_remote_code=False)
 
 
 def load_encoder(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """Load the bare encoder of a Hugging Face folder, from safetensors only.
 
     Raises:
-        UserError: the folder has no safetensors that can be loaded.
+        UserError: the folder has no safetensors that can be loaded, or they are not those of the encoder.
     """
-    try:
-        encoder: PreTrainedModel = AutoModel.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True
-        )
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: cannot load an encoder: {str(error).splitlines()[0]}") from None
-    return encoder
+    return load_model(AutoModel, folder, "an encoder", dtype=dtype)
+
+
+def check_supported(config: Any) -> None:
+    """Check that the queries, keys and values of an architecture can be read. Allocates no memory for its weights.
+
+    Raises:
+        UserError: they cannot.
+    """
+    with reading(Path(config.name_or_path), "the architecture"), torch.device("meta"):
+        encoder = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    _projections(encoder, 1, "encoder")

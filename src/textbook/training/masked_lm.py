@@ -9,14 +9,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from textbook.errors import UserError
 from textbook.models.encoder import inputs_for
 from textbook.models.masked_lm import logits_at
+from textbook.models.weights import load_model
 from textbook.params import MaskedLmAsset
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import Checkpoints
+from textbook.training.engine.checks import check_finite, check_inputs
 from textbook.training.engine.device import Device
 from textbook.training.engine.log import Log, silent
 from textbook.training.engine.optimizer import learning_rate, make_optimizer, set_rate, update_weights
@@ -36,25 +38,7 @@ def add_head(folder: Path, seed: int) -> PreTrainedModel:
         UserError: the folder has no complete encoder in safetensors, or its architecture has no masked-LM head.
     """
     torch.manual_seed(seed)
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, tie_word_embeddings=True)
-        model, info = AutoModelForMaskedLM.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{folder}: cannot be loaded as a masked language model: {str(error).splitlines()[0]}"
-        ) from None
-    missing = sorted(name for name in info["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
-    if missing:
-        raise UserError(f"{folder}: the encoder is incomplete; it lacks {', '.join(missing[:3])}")
-    with_head: PreTrainedModel = model
-    return with_head
+    return load_model(AutoModelForMaskedLM, folder, "a masked language model", tie_word_embeddings=True)
 
 
 def train_masked_lm(
@@ -76,9 +60,11 @@ def train_masked_lm(
             same weights.
 
     Raises:
-        UserError: the checkpoint belongs to another run, or the loss is not finite.
+        UserError: the model cannot read the texts, the tokenizer has no mask, the checkpoint belongs to another run,
+            or the loss or the weights are not finite.
         SystemExit: SIGTERM was received and a checkpoint was written.
     """
+    _check(model, tokenizer, tokens)
     model.to(device.kind).eval()  # type: ignore[arg-type]
     optimizer = make_optimizer(model, settings.weight_decay)
     run = {**settings.model_dump(), "texts": len(tokens), "tokens": int(tokens.offsets[-1])}
@@ -123,7 +109,21 @@ def train_masked_lm(
                 log(step + 1, {"loss": mean, "accuracy": accuracy, "lr": rate, "tokens_per_second": speed})
                 progress.set_postfix_str(f"loss {mean:.3f}, {accuracy:.0%} correct, {speed:,.0f} tokens/s")
                 last_log, figures, seen = now, [], 0
+            if last:
+                check_finite(model.state_dict(), "masked LM", "lr", settings.lr)
             saver.after_step(step + 1, due=last)
+
+
+def _check(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Tokens) -> None:
+    """Check that the model knows every token that it is shown: texts, padding, the mask and random tokens."""
+    check_inputs(model.config, tokens, tokenizer.pad_token_id, whose="masked LM", section="masked_lm")
+    if tokenizer.mask_token_id is None:
+        raise UserError("masked LM: the encoder's tokenizer has no mask token; name one in tokenizer_config.json")
+    if len(tokenizer) > model.config.vocab_size:
+        raise UserError(
+            f"masked LM: the encoder's tokenizer has {len(tokenizer)} tokens, and the encoder only"
+            f" {model.config.vocab_size}: tokens were added to one and not to the other (resize_token_embeddings)"
+        )
 
 
 def hide(

@@ -134,7 +134,7 @@ def test_any_text_is_accepted_and_candidates_are_words(lm: MaskedLm, sentences: 
 
 def test_an_encoder_without_a_masked_lm_head_is_refused(tiny_teacher: Path) -> None:
     with pytest.raises(
-        UserError, match=r"is not a complete masked language model; missing weights: cls\.predictions\."
+        UserError, match=r"cannot load a masked language model: missing weights: cls\.predictions\."
     ) as error:
         load_masked_lm(tiny_teacher, CPU)
     assert "\n" not in str(error.value)

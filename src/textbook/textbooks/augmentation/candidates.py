@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers.models import WordPiece
-from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from textbook.errors import UserError
+from textbook.models.encoder import load_tokenizer
 from textbook.models.masked_lm import logits_at
 from textbook.models.positions import max_tokens
+from textbook.models.weights import load_model
 from textbook.textbooks.augmentation.onednn import use_onednn
 from textbook.textbooks.augmentation.vectors import SPACE_MARKS
 
@@ -59,22 +61,24 @@ def load_masked_lm(folder: Path, device: torch.device) -> MaskedLm:
     With bf16 the rounding errors, and so the candidates, would depend on the batch.
 
     Raises:
-        UserError: the folder has no masked language model that can be loaded, or it lacks weights or the mask token.
+        UserError: the folder has no masked language model that can be loaded, it lacks weights, or its tokenizer has
+            no mask token, other tokens than the model, or no fast implementation.
     """
-    try:
-        model, info = AutoModelForMaskedLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: cannot load a masked language model: {str(error).splitlines()[0]}") from None
-    if info["missing_keys"]:  # transformers would initialise them at random
-        missing = sorted(info["missing_keys"])
-        raise UserError(f"{folder}: is not a complete masked language model; missing weights: {', '.join(missing[:3])}")
+    model = load_model(AutoModelForMaskedLM, folder, "a masked language model", complete=True)
+    tokenizer = load_tokenizer(folder)
+    size = int(model.config.vocab_size)
     if tokenizer.mask_token_id is None:
         raise UserError(f"{folder}: its tokenizer has no mask token")
-    after_space, after_other = _vocabulary_words(tokenizer)
-    model = model.to(device).eval()
+    if not tokenizer.is_fast:
+        raise UserError(f"{folder}: its tokenizer has no fast implementation, which says where in a text a token is")
+    if len(tokenizer) > size:
+        raise UserError(
+            f"{folder}: its tokenizer has {len(tokenizer)} tokens, and the model only {size}: tokens were added to one"
+            " and not to the other (resize_token_embeddings)"
+        )
+    # A model can have more rows than its tokenizer has tokens. They stand for no word.
+    after_space, after_other = ([*words, *[None] * (size - len(words))] for words in _vocabulary_words(tokenizer))
+    model.to(device).eval()  # type: ignore[arg-type]
     if device.type == "cpu":
         use_onednn(model)
     return MaskedLm(
