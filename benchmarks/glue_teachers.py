@@ -60,6 +60,7 @@ def fine_tune(params: Params, task: str, seed: int) -> dict[str, Any]:
         pad_id=pad_id,
         device=device,
         name=f"{task}, seed {seed}",
+        section="teacher",
     )
     setup = {"epochs": EPOCHS[task], "batch": BATCH, "lr": RATES[task], "device": str(device)}
     return {"task": task, "seed": seed, **setup, **counts, "figures": metrics}

@@ -11,11 +11,13 @@ from transformers import PreTrainedModel
 from pipelines.code import hash_code
 from pipelines.paths import ASSETS, CACHE, INIT, teacher_folder, textbook_files
 from textbook.assets.manifest import locate
-from textbook.files import atomic_write, digest, sha256
+from textbook.files import atomic_write, copy_folder, digest, sha256
 from textbook.models.encoder import load_encoder, load_tokenizer
+from textbook.models.folders import tokenizer_hash
 from textbook.params import Distill, Params
 from textbook.training.distillation.distill import distill
 from textbook.training.distillation.pair import load_pair
+from textbook.training.engine.checks import check_finite
 from textbook.training.engine.device import best_devices
 from textbook.training.engine.log import Log, log_to_file, shifted
 from textbook.training.engine.token_file import tokenize_book
@@ -49,7 +51,7 @@ def distil_student(params: Params, task: str, target: Path, work: Path, live: Li
     tokenizer = load_tokenizer(teacher)
     with atomic_write(target) as temporary:
         for name in (path.name for path in (work / "snapshots").glob("*")):
-            shutil.copytree(work / "snapshots" / name, temporary / "snapshots" / name)
+            copy_folder(work / "snapshots" / name, temporary / "snapshots" / name)
             tokenizer.save_pretrained(temporary / "snapshots" / name)
         student.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
@@ -75,12 +77,13 @@ def distil_on(
     devices = best_devices()
     pair = load_pair(teacher, student, settings, devices[0].dtype)
     distill(pair, tokens, settings, devices=devices, log=log, checkpoints=checkpoints, snapshots=snapshots)
+    check_finite(student.state_dict(), "distill", "distill.lr", settings.lr)
 
 
 def tokens_of(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
     """The tokenised textbook, from the cache if it was tokenised before."""
     code = hash_code(tokenize_book.__module__)
-    folder = CACHE / "tokens" / digest(sha256(book), sha256(tokenizer_folder / "tokenizer.json"), max_length, code)
+    folder = CACHE / "tokens" / digest(sha256(book), tokenizer_hash(tokenizer_folder), max_length, code)
     tokenize_book(book, tokenizer_folder, max_length, folder)
     return open_tokens(folder)
 

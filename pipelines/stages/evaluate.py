@@ -4,6 +4,7 @@ import numpy as np
 
 from pipelines.cli import run
 from pipelines.paths import EVALUATION, MODELS, TASKS
+from textbook.errors import UserError
 from textbook.evaluation.cost import (
     count_flops,
     count_parameters,
@@ -18,8 +19,10 @@ from textbook.files import read_json, write_json
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.models.onnx import OnnxClassifier
+from textbook.models.positions import max_tokens
 from textbook.params import Params
 from textbook.tasks.splits import VALIDATION
+from textbook.training.engine.checks import check_inputs
 from textbook.training.engine.tokens import collate
 from textbook.training.finetuning.labelled import read_labelled
 
@@ -39,6 +42,11 @@ def main(params: Params, task: str) -> None:
     models["onnx"] = models["student"]  # the same network, to count parameters and operations
     tokenizer = load_tokenizer(folders["teacher"])
     tokens = read_labelled(TASKS / task, VALIDATION, tokenizer, params.adapt.max_length).tokens
+    for name, model in models.items():
+        check_inputs(model.config, tokens, tokenizer.pad_token_id, whose=name, section="adapt")
+        longest = max_tokens(model.config)
+        if longest is not None and max(settings.lengths) > longest:
+            raise UserError(f"evaluate.lengths = {max(settings.lengths)}: must be at most {longest} for the {name}")
     rows = np.arange(min(settings.latency_sentences, len(tokens)))
     single = milliseconds(runs, [collate(tokens, rows[n : n + 1], tokenizer.pad_token_id) for n in rows])
     shapes = {(b, n): dummy_batch(models["teacher"], b, n) for b in settings.batches for n in settings.lengths}

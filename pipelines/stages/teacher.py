@@ -104,9 +104,7 @@ def _prepare(params: Params, task: str) -> _Job:
     validation = read_validation(TASKS / task, tokenizer, settings.max_length)
     for rows in (train, *validation.values()):  # here, where it takes no weights and no process
         check_inputs(config, rows.tokens, pad_id, whose="teacher", section="teacher")
-    measure = partial(
-        measure_classifier, splits=validation, metrics=about.metrics, pad_id=pad_id, device=best_device()
-    )
+    measure = partial(measure_classifier, splits=validation, metrics=about.metrics, pad_id=pad_id, device=best_device())
     return _Job(settings, about, pretrained, tokenizer, processes, train, measure)
 
 

@@ -79,6 +79,17 @@ def is_hidden(relative: Path) -> bool:
     return any((part.startswith(".") and part != "..") or part in NO_DATA for part in relative.parts)
 
 
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder to a new one. It stops at the first error and raises that; `shutil.copytree` collects a list.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        (copy_folder if path.is_dir() else shutil.copy2)(path, target / path.name)
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:

@@ -65,6 +65,11 @@ def measure_classifier(
     return {**figures, STANDARD_ERROR: standard_error(metrics[0], splits[first].labels, outputs[first])}
 
 
+def read_validation(folder: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Labelled]:
+    """All validation splits of the prepared task in a folder, by name."""
+    return {name: read_labelled(folder, name, tokenizer, max_length) for name in validation_splits(folder)}
+
+
 def measure_on_validation(
     folder: Path, metrics: Sequence[Metric], tokenizer: PreTrainedTokenizerBase, max_length: int, device: Device
 ) -> Measure:
@@ -73,7 +78,7 @@ def measure_on_validation(
     Args:
         folder: the folder of the prepared task.
     """
-    splits = {name: read_labelled(folder, name, tokenizer, max_length) for name in validation_splits(folder)}
+    splits = read_validation(folder, tokenizer, max_length)
     return partial(measure_classifier, splits=splits, metrics=metrics, pad_id=tokenizer.pad_token_id, device=device)
 
 

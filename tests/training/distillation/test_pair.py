@@ -65,5 +65,5 @@ def test_a_missing_layer_is_refused(tiny_teacher, role):
 
 def test_an_empty_textbook_is_refused(tiny_teacher):
     no_tokens = tokenize(load_tokenizer(tiny_teacher), [], None, 32)
-    with pytest.raises(UserError, match="the textbook has no texts"):
+    with pytest.raises(UserError, match=r"^distill: has no texts for the teacher"):
         toy_distillation(tiny_teacher, tokens=no_tokens)

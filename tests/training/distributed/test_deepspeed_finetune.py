@@ -144,9 +144,8 @@ def runs(local_ray: None, data: Data, tmp_path_factory: pytest.TempPathFactory) 
     results = run_processes(partial(train_all, data, folder), 2, "test", 50)
     model = data.model()
     log = log_to_file(folder / "history.jsonl")
-    finetune(
-        model, data.train, SETTINGS, 0, measure=data.accuracy, pad_id=data.pad_id, device=CPU, name="plain", log=log
-    )
+    how_measured = {"measure": data.accuracy, "pad_id": data.pad_id, "device": CPU}
+    finetune(model, data.train, SETTINGS, 0, **how_measured, name="plain", section="teacher", log=log)
     return Runs(folder, results, model.state_dict(), read_history(folder / "history.jsonl"))
 
 

@@ -1,6 +1,8 @@
 import os
 import signal
+from dataclasses import replace
 from functools import partial
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
@@ -25,6 +27,15 @@ from textbook.training.finetuning.predict import predict
 CPU = Device(torch.device("cpu"), bf16=False)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The models are so small that more threads would be slower, many times so beside another job."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def reviews(tiny_teacher):
     tokenizer = load_tokenizer(tiny_teacher)
@@ -37,7 +48,8 @@ def reviews(tiny_teacher):
 
 
 def train_on(model, train, fine_tuning, pad_id, measure=lambda model: {"none": 0.0}, seed=0, **more):
-    return finetune(model, train, fine_tuning, seed, measure=measure, pad_id=pad_id, device=CPU, name="t", **more)
+    how = {"measure": measure, "pad_id": pad_id, "device": CPU, "name": "t", "section": "adapt", **more}
+    return finetune(model, train, fine_tuning, seed, **how)
 
 
 def settings(**changes):
@@ -54,9 +66,7 @@ def test_a_classifier_learns_the_labels(tiny_teacher, reviews, tmp_path):
     check = partial(
         measure_classifier, splits={"v": validation}, metrics=["accuracy", "f1"], pad_id=pad_id, device=device
     )
-    figures = finetune(
-        model, train, settings(epochs=10), 0, measure=check, pad_id=pad_id, device=device, name="t", log=log
-    )
+    figures = train_on(model, train, settings(epochs=10), pad_id, check, device=device, log=log)
     assert figures["accuracy"] > 0.9
     history = read_history(tmp_path / "history.jsonl")
     assert [line["step"] for line in history] == list(range(1, 11))
@@ -126,6 +136,47 @@ def test_without_patience_the_last_epoch_is_kept(tiny_teacher, reviews):
     }
 
 
+def test_a_model_that_is_not_finite_has_no_score(tiny_teacher, reviews, tmp_path):
+    train, validation, pad_id = reviews
+    model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
+    measured = []
+    with pytest.raises(UserError, match=r"^t: the loss of epoch 1 is (nan|inf); try a smaller adapt.lr than 1e\+30$"):
+        train_on(model, train, settings(lr=1e30), pad_id, measured.append, checkpoints=tmp_path)
+    assert not measured
+    assert not list(tmp_path.iterdir()), "a checkpoint from which the run would resume"
+    with pytest.raises(UserError, match="a classifier's outputs are not finite"):
+        predict(model, validation.tokens, pad_id=pad_id, device=CPU)
+
+
+def test_a_last_step_that_spoils_the_weights_is_noticed(tiny_teacher, reviews):
+    """The loss of a step is that of the weights before it."""
+    train, _, pad_id = reviews
+    model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
+    factors = chain(repeat(1.0, 2 * 38 - 1), [np.nan])
+    model.classifier.bias.register_hook(lambda gradient: gradient * next(factors))
+    with pytest.raises(UserError, match=r"^t: the weights are not finite \(.*\); try a smaller teacher.lr than 0.003$"):
+        train_on(model, train, settings(epochs=2), pad_id, section="teacher")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"largest": 1000}, "adapt: has the token id 1000, but the student's vocabulary ends at 46"),
+        ({"longest": 65}, "adapt: has a text of 65 tokens, but the student reads at most 64: adapt.max_length"),
+    ],
+)
+def test_texts_that_the_model_cannot_read_are_refused_before_the_first_step(tiny_teacher, reviews, change, message):
+    train, _, pad_id = reviews
+    model = load_classifier(tiny_teacher, ["bad", "good"], seed=0)
+    model.register_forward_pre_hook(kill)
+    with pytest.raises(UserError, match=message):
+        train_on(model, Labelled(replace(train.tokens, **change), train.labels), settings(), pad_id)
+    with pytest.raises(UserError, match="no token to pad with"):
+        train_on(model, train, settings(), None)
+    with pytest.raises(UserError, match="the head of the student has 2 outputs: must have at least 3"):
+        train_on(model, Labelled(train.tokens, train.labels + 1), settings(), pad_id)
+
+
 def test_a_student_learns_from_its_teachers_predictions_alone(tiny_teacher, reviews):
     train, validation, pad_id = reviews
     right = np.eye(2, dtype=np.float32)[train.labels] * 4
@@ -140,7 +191,7 @@ class Killed(Exception):
     pass
 
 
-def kill():
+def kill(*_):
     raise Killed
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel
 
 from textbook.errors import UserError
 from textbook.models.encoder import check_relation_heads, load_config, load_encoder, load_tokenizer, resolve_layer
-from textbook.models.positions import max_tokens
+from textbook.training.engine.checks import check_inputs
 from textbook.training.engine.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -65,24 +64,8 @@ def check_pair(pair: DistillationPair, tokens: Tokens) -> None:
         UserError: the textbook is empty, the vocabularies differ, the tokens come from another tokenizer, a text is
             longer than a model can read, or the relation heads do not divide a hidden size.
     """
-    prefix = f"{tokens.folder}: " if tokens.folder else ""
-    if not len(tokens):
-        raise UserError(f"{prefix}the textbook has no texts: must have at least one")
     for role, model in (("teacher", pair.teacher), ("student", pair.student)):
-        embeddings = model.get_input_embeddings()
-        assert isinstance(embeddings, nn.Embedding)
-        vocabulary = embeddings.num_embeddings
-        if tokens.largest >= vocabulary:
-            raise UserError(
-                f"{prefix}has the token id {tokens.largest}, but the {role}'s vocabulary ends at {vocabulary - 1}:"
-                " the textbook must be tokenised with the teacher's own tokenizer"
-            )
-        longest = max_tokens(model.config)
-        if longest is not None and tokens.longest > longest:
-            raise UserError(
-                f"{prefix}has a text of {tokens.longest} tokens, but the {role} reads at most {longest}:"
-                " distill.max_length must not exceed that"
-            )
+        check_inputs(model.config, tokens, pair.pad_id, whose=role, section="distill")
         check_relation_heads(model.config.hidden_size, pair.relation_heads, role)
     sizes = [model.config.vocab_size for model in (pair.teacher, pair.student)]
     if sizes[0] != sizes[1]:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from textbook.errors import UserError
 from textbook.files import atomic_write
 from textbook.models.encoder import inputs_for
 from textbook.params import FineTuning, Teacher
@@ -27,11 +26,12 @@ from textbook.training.distributed.deepspeed_engine import make_engine, restore_
 from textbook.training.distributed.ray_workers import Report
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import load_weights, read_newest
+from textbook.training.engine.checks import check_finite, check_loss
 from textbook.training.engine.log import log_to_file
 from textbook.training.engine.optimizer import learning_rate, make_optimizer, set_rate
 from textbook.training.engine.tokens import collate
 from textbook.training.finetuning.finetune import run_identity
-from textbook.training.finetuning.labelled import Labelled
+from textbook.training.finetuning.labelled import Labelled, check_labelled
 from textbook.training.finetuning.objective import gold_loss
 from textbook.training.finetuning.predict import Measure
 
@@ -76,7 +76,8 @@ def finetune_with_zero(
         report: called with the number of steps done.
 
     Raises:
-        UserError: the loss is not finite, or the checkpoint belongs to another run or model.
+        UserError: the model cannot read the texts, the loss or the weights are not finite, or the checkpoint belongs
+            to another run or model.
     """
     stream = BatchStream(train.tokens.offsets, settings.batch, seed)
     steps = settings.epochs * stream.per_epoch
@@ -84,6 +85,7 @@ def finetune_with_zero(
     rank, log = dist.get_rank(), log_to_file(work / "history.jsonl")
     run = run_identity(train, settings, seed)
     model, newest = make_model(), read_newest(work / "checkpoints", run)
+    check_labelled(model.config, train, pad_id, "teacher")
     if newest is not None:
         path, tensors = newest
         load_weights(model, tensors, path)
@@ -119,9 +121,7 @@ def finetune_with_zero(
             seconds += time.monotonic() - resumed
             if remainder == 0:
                 mean = float(losses[-stream.per_epoch :].mean())
-                if not np.isfinite(mean):
-                    hint = f"try a smaller teacher.lr than {settings.lr}"
-                    raise UserError(f"teacher: the loss of epoch {epoch} is {mean}; {hint}")
+                check_loss(mean, "teacher", epoch, "teacher.lr", settings.lr)
                 metrics = measure(engine.module)
                 if rank == 0:
                     log(epoch, {"loss": mean, **metrics})
@@ -133,6 +133,7 @@ def finetune_with_zero(
     weights = whole_weights(engine)
     metrics = metrics or measure(engine.module)  # empty if the run was killed after its last step
     if rank == 0:
+        check_finite(weights, "teacher", "teacher.lr", settings.lr)
         with atomic_write(work / "model") as temporary:
             model.save_pretrained(temporary, state_dict=weights)
     return Result(metrics, losses.tolist(), seconds, peak_bytes())

@@ -108,7 +108,7 @@ class Column:
 
     def append(self, part: NDArray[Any]) -> None:
         """Append to the end of the file."""
-        part.astype(self.dtype).tofile(self.file)
+        self.file.write(part.astype(self.dtype).data)  # `tofile` would not say why a disk refuses it
         self.count += len(part)
 
     def close(self) -> None:

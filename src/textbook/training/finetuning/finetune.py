@@ -13,11 +13,12 @@ from textbook.models.encoder import inputs_for
 from textbook.params import FineTuning
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import Checkpoints
+from textbook.training.engine.checks import check_finite, check_loss
 from textbook.training.engine.device import Device
 from textbook.training.engine.log import Log, silent
 from textbook.training.engine.optimizer import learning_rate, make_optimizer, set_rate, update_weights
 from textbook.training.engine.tokens import collate
-from textbook.training.finetuning.labelled import Labelled
+from textbook.training.finetuning.labelled import Labelled, check_labelled
 from textbook.training.finetuning.objective import GOLD, Objective
 from textbook.training.finetuning.predict import Measure
 
@@ -32,6 +33,7 @@ def finetune(
     pad_id: int,
     device: Device,
     name: str,
+    section: str,
     objective: Objective = GOLD,
     patience: int | None = None,
     log: Log = silent,
@@ -42,6 +44,7 @@ def finetune(
     Args:
         measure: returns the model's metrics on validation data, after every epoch.
         name: the label of the progress bar.
+        section: the section of the parameters with the settings, in error messages: `teacher` or `adapt`.
         objective: the loss; by default the loss on the gold labels.
         patience: stop after this many consecutive epochs without an improvement, and restore the best epoch; None:
             train to the end. The best epoch is not part of a checkpoint, so patience and checkpoints cannot be
@@ -55,10 +58,12 @@ def finetune(
         same validation data, so these metrics are slightly optimistic.
 
     Raises:
-        UserError: the checkpoint belongs to another run.
+        UserError: the model cannot read the texts or has too few outputs, the checkpoint belongs to another run, or
+            the loss or the weights are not finite.
         SystemExit: SIGTERM was received and a checkpoint was written.
     """
     assert patience is None or checkpoints is None, "the best epoch is not part of a checkpoint"
+    check_labelled(model.config, train, pad_id, section)
     model.to(device.kind)
     stream = BatchStream(train.tokens.offsets, settings.batch, seed)
     steps = settings.epochs * stream.per_epoch
@@ -85,8 +90,10 @@ def finetune(
             progress.update()
             epoch, remainder = divmod(step + 1, stream.per_epoch)
             if remainder == 0:
-                metrics = measure(model)
                 mean, losses = float(torch.stack(losses).mean()), []
+                check_loss(mean, name, epoch, f"{section}.lr", settings.lr)
+                check_finite(model.state_dict(), name, f"{section}.lr", settings.lr)
+                metrics = measure(model)
                 log(epoch, {"loss": mean, **metrics})
                 deciding, value = next(iter(metrics.items()))
                 progress.set_postfix_str(f"loss {mean:.3f}, {deciding} {value:.3f}")

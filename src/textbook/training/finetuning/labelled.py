@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from textbook.tasks.splits import read_split, texts
+from textbook.training.engine.checks import check_inputs, check_labels
 from textbook.training.engine.tokens import Tokens, tokenize
 
 
@@ -26,3 +28,18 @@ def read_labelled(folder: Path, split: str, tokenizer: PreTrainedTokenizerBase, 
     if labels.dtype.kind == "f":
         labels = labels.astype("float32")  # the precision of the models' outputs
     return Labelled(tokenize(tokenizer, *texts(rows), max_length), labels)
+
+
+def check_labelled(config: Any, rows: Labelled, pad_id: int | None, section: str) -> None:
+    """Check that a classifier can read texts and has an output for each label.
+
+    Args:
+        config: the configuration of the model.
+        section: the section of the parameters with `max_length`: `teacher` or `adapt`.
+
+    Raises:
+        UserError: it cannot or has not.
+    """
+    whose = {"adapt": "student"}.get(section, section)
+    check_inputs(config, rows.tokens, pad_id, whose=whose, section=section)
+    check_labels(config, rows.labels, whose)

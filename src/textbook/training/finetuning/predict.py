@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from textbook.errors import UserError
 from textbook.models.encoder import inputs_for
 from textbook.training.engine.device import Device
 from textbook.training.engine.tokens import Tokens, collate
@@ -21,6 +22,9 @@ def predict(model: nn.Module, tokens: Tokens, *, pad_id: int, device: Device, ba
 
     Returns:
         Logits [texts, classes], or predicted numbers [texts, 1] for regression.
+
+    Raises:
+        UserError: an output is not finite. It would count as an answer: as the first class.
     """
     model.to(device.kind).eval()
     order = np.argsort(tokens.lengths(), kind="stable")
@@ -30,6 +34,8 @@ def predict(model: nn.Module, tokens: Tokens, *, pad_id: int, device: Device, ba
         inputs = {key: part.to(device.kind) for key, part in collate(tokens, rows, pad_id).items()}
         parts.append(model(**inputs_for(model, inputs)).logits.float().cpu().numpy())
     sorted_outputs = np.concatenate(parts)
+    if not np.isfinite(sorted_outputs).all():
+        raise UserError("a classifier's outputs are not finite, so they have no score; train it with a smaller lr")
     outputs = np.empty_like(sorted_outputs)
     outputs[order] = sorted_outputs
     return outputs
