@@ -102,7 +102,7 @@ def ingest(params: Params, folder: Path) -> float:
     def run() -> None:
         for name, source in sorted(corpus.sources.items()):
             root, hashes = list_files(folder / "assets" / source.asset)
-            tables = choose_tables(hashes, source.files, root)
+            tables = choose_tables(hashes, source.files, str(root))
             parts = {part: hashes[table] for table in tables for part in cut_table(table)}
             write_sentences(parts, folder / "sentences" / name, source, corpus, code)
         write_corpus({name: folder / "sentences" / name for name in sorted(corpus.sources)}, folder / "corpus")

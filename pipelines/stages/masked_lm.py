@@ -1,7 +1,6 @@
 """Stage `masked_lm@name`: train a masked language model on the corpus, for augmented textbooks."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +43,7 @@ def main(params: Params, name: str) -> None:
         model.save_pretrained(temporary / FILES)
         tokenizer.save_pretrained(temporary / FILES)
         shutil.copy(work / "history.jsonl", temporary)
-        write_manifest(temporary, Path(FILES))
+        write_manifest(temporary, temporary / FILES, FILES)
     last = read_history(work / "history.jsonl")[-1]
     remove(work)
     print(f"{name}: predicts {last['accuracy']:.0%} of the masked tokens correctly")

@@ -56,6 +56,12 @@ def test_a_project_whose_data_folder_is_a_link_finds_its_files(project: Path, tm
     assert locate(ASSET) == project / "toy"
 
 
+def test_an_asset_may_be_linked_from_elsewhere(project: Path, tmp_path: Path) -> None:
+    fetch(PathAsset(path="toy"), ASSET)
+    (tmp_path / "link").symlink_to(ASSET.absolute())
+    assert locate(tmp_path / "link") == project / "toy"
+
+
 def test_new_and_missing_files_are_named(project: Path) -> None:
     fetch(PathAsset(path="toy"), ASSET)
     Path("toy/.notes").write_text("hidden files are no data")

@@ -197,6 +197,14 @@ def test_values_of_mixed_types_and_dates_are_text_as_it_was_written(tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == ["train.jsonl"]
 
 
+def test_times_stay_what_they_are_where_they_have_a_type(tmp_path: Path) -> None:
+    table = pa.table({"text": ["a"], "day": pa.array([0], pa.timestamp("s"))})
+    (tmp_path / "d").mkdir()
+    pq.write_table(table, tmp_path / "d" / "train.parquet")
+    folder = fetch(tmp_path / "d")
+    assert pq.read_schema(folder / "train.parquet").field("day").type == pa.timestamp("ms")
+
+
 def test_a_saved_column_of_mixed_types_is_no_text(tmp_path: Path) -> None:
     features = datasets.Features({"text": datasets.Json(), "n": datasets.Value("int64")})
     datasets.Dataset.from_dict({"text": ["null", 1], "n": [1, 2]}, features).save_to_disk(tmp_path / "saved")

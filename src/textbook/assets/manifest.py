@@ -61,6 +61,8 @@ def portable(path: str, folder: Path) -> str:
 
 def manifest_path(location: str, folder: Path) -> Path:
     """The absolute path of what the manifest in `folder` locates; the inverse of `portable`."""
+    if folder.is_symlink():  # to the folder of an asset elsewhere
+        folder = folder.resolve()
     return Path(os.path.abspath(folder / location))  # not resolved: a link keeps its name
 
 

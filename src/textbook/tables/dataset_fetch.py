@@ -67,10 +67,11 @@ def _read_splits(asset: DatasetAsset, key: str, cache: Path) -> Iterator[tuple[s
 
 def _settle(table: Any, split: str, builder: Any, asset: DatasetAsset, key: str, cache: Path) -> Any:
     """The table with text in the columns whose values `datasets` has guessed wrong, or may have."""
-    names = doubtful_columns(table.features)
+    written_as_json = builder is not None and builder.name == "json"
+    names = doubtful_columns(table.features, times=written_as_json)
     if not names:
         return table
-    if builder is None or builder.name != "json":  # of mixed types since it was saved; reading it as text is refused
+    if not written_as_json:  # it was saved with mixed types; as binary it is refused where text is wanted
         return _replace(table, {name: table.data.column(name).cast(pa.string()).cast(pa.binary()) for name in names})
     texts = read_json_columns(builder, split, names, asset, key, cache)
     if any(len(values) != len(table) for values in texts.values()):
@@ -93,7 +94,8 @@ def _write_stream(asset: DatasetAsset, key: str, cache: Path, temporary: Path, f
     shards: dict[str, list[str]] = {}
     if is_saved(asset):
         for split, table in load_saved(asset, key).items():
-            shards[split] = [f"{split}/{Path(file['filename']).name}" for file in table.cache_files]
+            count = len(table.cache_files)
+            shards[split] = [f"{split}, shard {number} of {count}" for number in range(count)]
     else:
         builder = open_builder(asset, key, cache)
         if builder.name == "csv":
@@ -102,7 +104,7 @@ def _write_stream(asset: DatasetAsset, key: str, cache: Path, temporary: Path, f
             count = builder.as_streaming_dataset(split=split).num_shards
             names = [relative_name(str(file), asset) for file in files]
             shards[str(split)] = (
-                names if len(names) == count else [f"{split}, shard {number}" for number in range(count)]
+                names if len(names) == count else [f"{split}, shard {number} of {count}" for number in range(count)]
             )
     local = asset.revision is None
     settings = {

@@ -110,15 +110,19 @@ def relative_name(file: str, asset: DatasetAsset) -> str:
     return file.rpartition("::")[2].removeprefix(_prefix(asset))
 
 
-def doubtful_columns(features: Any) -> list[str]:
-    """The columns in which `datasets` has values of mixed types, or times, which may have been written as text."""
+def doubtful_columns(features: Any, times: bool) -> list[str]:
+    """The columns with values of mixed types, which `datasets` cannot always tell from text.
+
+    Args:
+        times: also those of dates and times, for which `datasets` may have taken text in JSON.
+    """
     import datasets
 
-    times = ("timestamp", "date", "time")
+    kinds = ("timestamp", "date", "time") if times else ()
     return [
         name
         for name, feature in features.items()
-        if isinstance(feature, datasets.Json) or str(getattr(feature, "dtype", "")).startswith(times)
+        if isinstance(feature, datasets.Json) or str(getattr(feature, "dtype", "")).startswith(kinds)
     ]
 
 
