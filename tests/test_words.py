@@ -1,12 +1,15 @@
-"""Splitting text into words."""
+"""Splitting text into words, in the scripts of the world, and telling whether two texts are the same."""
 
+import re
+import subprocess
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textbook.words import canonical, words
+from textbook.words import _SIMPLE, INVISIBLE, MARKS, canonical, word_spans, words
 
 
 @pytest.mark.parametrize(
@@ -28,7 +31,73 @@ def test_words_are_split_and_lower_cased(text: str, expected: list[str]) -> None
     assert words(text) == expected
 
 
-@given(st.text())
+WORLD = {
+    "Hindi": ("हिन्दी में लिखी किताब।", ["हिन्दी", "में", "लिखी", "किताब"]),
+    "Hindi with a joiner": ("क्\u200dष और", ["क्\u200dष", "और"]),
+    "Tamil": ("தமிழ் மொழி", ["தமிழ்", "மொழி"]),
+    "Arabic with vowel signs": ("كِتَابٌ جَيِّدٌ، نعم", ["كِتَابٌ", "جَيِّدٌ", "نعم"]),
+    "Persian with a non-joiner": ("می\u200cخواهم بروم", ["می\u200cخواهم", "بروم"]),
+    "Hebrew with vowel points": ("שָׁלוֹם עולם", ["שָׁלוֹם", "עולם"]),
+    "Vietnamese, decomposed": (unicodedata.normalize("NFD", "Việt Nam đẹp"), ["việt", "nam", "đẹp"]),
+    "German with a soft hyphen": ("Donau\u00addampf\u00adschiff", ["donaudampfschiff"]),
+    "Greek in capitals": ("ΟΔΟΣ ΑΒ", ["οδοσ", "αβ"]),
+    "Turkish": ("İyi bir film", ["iyi", "bir", "film"]),
+    "Korean": ("이 영화는 재미있다.", ["이", "영화는", "재미있다"]),
+    "Chinese": ("我喜欢这部电影，情节精彩。", ["我", "喜欢", "这", "部", "电影", "情节", "精彩"]),
+    "Japanese": ("東京都に住んでいる", ["東京", "都", "に", "住", "んで", "いる"]),
+    "Thai": ("ภาพยนตร์สนุกมาก", ["ภาพยนตร์", "สนุก", "มาก"]),
+    "Chinese with Latin letters": ("用Python3编程序", ["用", "python3", "编", "程序"]),
+    "zero-width spaces": ("one\u200btwo", ["one", "two"]),
+    "a mark without a letter": ("great ❤\ufe0f film \u0301", ["great", "film"]),
+    "an underscore": ("हिन्दी_में", ["हिन्दी", "में"]),
+}
+
+
+@pytest.mark.parametrize("kind", WORLD)
+def test_words_of_the_scripts_of_the_world(kind: str) -> None:
+    text, expected = WORLD[kind]
+    assert words(text) == expected
+    assert words(unicodedata.normalize("NFD", text)) == expected
+
+
+def test_english_words_are_those_of_letters_digits_and_apostrophes() -> None:
+    text = "It’s 20% “off” — don't miss O'Neill's naïve café, e.g. £3.50; rock_n_roll… №5 x² ½"
+    assert words(text) == re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'"))
+
+
+def test_the_segmenter_is_loaded_only_for_scripts_without_spaces() -> None:
+    code = (
+        "import sys; from textbook.words import words; words('naïve हिन्दी'); print('icu4py' in sys.modules);"
+        "words('漢字'); print('icu4py' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["False", "True"]
+
+
+scripts = st.text("aZ1é'’_ .\u0301\u00ad\u200c\u200b\ufe0fकि्ทย์ไก่漢字かがカ\u3099한글İΣς", max_size=12)
+
+
+@given(st.text() | scripts)
+def test_spans_are_those_of_the_words(text: str) -> None:
+    spelled = [text[start:end] for start, end in word_spans(text)]
+    hidden = re.compile(f"[{INVISIBLE}]")
+    assert [hidden.sub("", canonical(hidden.sub("", word)).replace("’", "'")) for word in spelled] == [
+        hidden.sub("", word) for word in words(text)
+    ]
+
+
+@given(st.text() | scripts)
+def test_the_same_text_has_the_same_words(text: str) -> None:
+    assert words(canonical(text)) == words(text) == words(unicodedata.normalize("NFD", text))
+
+
+def test_text_that_is_split_the_simple_way_has_no_marks_and_no_invisible_characters() -> None:
+    simple = "".join(filter(_SIMPLE.fullmatch, map(chr, range(0x110000))))
+    assert re.findall(f"[{MARKS}{INVISIBLE}]", simple) == []
+    assert _SIMPLE.fullmatch("“Naïve” – Ελληνικά, русский, عربي 한국어 Việt")
+
+
+@given(st.text() | scripts)
 def test_splitting_again_changes_nothing(text: str) -> None:
     once = words(text)
     assert words(" ".join(once)) == once
