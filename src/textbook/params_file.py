@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -71,7 +71,7 @@ def _check_overrides(params: Params, raw: dict[str, Any], source: str) -> None:
             changed = deepcopy(raw)
             changed["sweep"] |= {"set": {}, "tasks": {}}
             for name, value in values.items():
-                _change(changed, name, value, source)
+                _change(changed, name, value, f"{source}: {where}")
             check_params(changed, f"{source}: {where}")
 
 
@@ -88,14 +88,17 @@ def _change(raw: dict[str, Any], name: str, value: Any, source: str) -> None:
 def _describe(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
     """A pydantic error as two parts of a message: the key with its value, and what is allowed."""
     location = problem["loc"]
-    key = ".".join(map(str, location))
+    key = ".".join(" ".join(str(part)[:80].split()) for part in location)
     if problem["type"] == "missing":
         return key, " is missing"
     if problem["type"] == "extra_forbidden":
         return key, f" is not a parameter; allowed here are {', '.join(_fields_at(location[:-1]))}"
+    if problem["type"] == "invalid_key":
+        return key, ": is not text; a key that is a number or a word such as yes must be in quotes"
     if location[-1] == "[key]":
-        name = ".".join(" ".join(str(part).split()) for part in location[:-1])
-        return name, ": must start with a lower-case letter and have only lower-case letters, digits and _, at most 60"
+        return key.removesuffix(
+            ".[key]"
+        ), ": must start with a lower-case letter and have only lower-case letters, digits and _, at most 60"
     keys: list[str] = []
     value: Any = raw
     for part in location:
@@ -116,6 +119,8 @@ def _fields_at(location: Sequence[Any]) -> list[str]:
             section = section.model_fields[part].annotation
         else:  # dict[Name, Section]: `part` is a name
             section = section.__args__[1]
+        if isinstance(section, UnionType):  # a section or null
+            section = next(kind for kind in get_args(section) if hasattr(kind, "model_fields"))
     return list(section.model_fields)
 
 
@@ -173,12 +178,11 @@ def _contradictions(params: Params) -> list[str]:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
     if student.hidden % student.heads:
         problems.append(f"student.hidden = {student.hidden}: must be a multiple of student.heads = {student.heads}")
-    lists = {f"sweep.{axis}": getattr(params.sweep, axis) for axis in ("inits", "teachers", "textbooks", "top_percents")}
-    lists |= {"sweep.seeds": params.sweep.seeds, "adapt.seeds": params.adapt.seeds}
-    lists |= {"distill.snapshots": params.distill.snapshots}
-    problems += [
-        f"{key} = {values}: must name each value once" for key, values in lists.items() if len(set(values)) < len(values)
-    ]
+    axes = ("inits", "teachers", "textbooks", "top_percents", "seeds")
+    lists = {f"sweep.{axis}": getattr(params.sweep, axis) for axis in axes}
+    lists |= {"adapt.seeds": params.adapt.seeds, "distill.snapshots": params.distill.snapshots}
+    repeating = [key for key, values in lists.items() if len(set(values)) < len(values)]
+    problems += [f"{key} = {lists[key]}: must name each value once" for key in repeating]
     late = [step for step in params.distill.snapshots if step > params.distill.steps]
     if late:
         problems.append(f"distill.snapshots = {late[0]}: must not exceed distill.steps = {params.distill.steps}")
@@ -210,8 +214,10 @@ def _asset_contradictions(params: Params, references: Mapping[str, str]) -> list
                 problems.append(f"{other} = {name!r}: must not be streamed; only a source of the corpus can be")
         for source, settings in params.corpus.sources.items():
             if asset.stream and settings.asset == name and settings.files != "*":
-                problems.append(f"corpus.sources.{source}.files = {settings.files!r}: must be left out, because {key}"
-                                " is streamed; it has splits")
+                problems.append(
+                    f"corpus.sources.{source}.files = {settings.files!r}: must be left out, because {key}"
+                    " is streamed; it has splits"
+                )
     for key, path in paths.items():
         if path.startswith("~"):  # DVC, which watches the path for changes, does not expand it
             problems.append(f"{key} = {path!r}: `~` is not expanded; write {os.path.expanduser(path)!r}")

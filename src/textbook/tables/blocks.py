@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+MOST_COLUMNS, MOST_CHARACTERS = 20, 60  # that a message shows
+
 
 @dataclass(frozen=True)
 class Block:
@@ -42,3 +44,10 @@ class Block:
 def place_of(row: int, line: int | None) -> str:
     """The place of a row, counted from 0, for messages. Text formats have a line too, counted from 1."""
     return f"row {row}" if line is None else f"row {row} (line {line})"
+
+
+def list_columns(names: Sequence[str]) -> str:
+    """The names of columns, for messages: on one line and of moderate length, whatever the file has as its header."""
+    shown = [" ".join(name.split())[:MOST_CHARACTERS] for name in names[:MOST_COLUMNS]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

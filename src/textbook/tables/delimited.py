@@ -12,7 +12,7 @@ from itertools import chain
 
 from textbook.errors import UserError
 from textbook.params import Table
-from textbook.tables.blocks import Block, place_of
+from textbook.tables.blocks import Block, list_columns, place_of
 from textbook.tables.lines import LONGEST, LineError, Reader, read_lines
 from textbook.tables.swallowed import Suspects
 
@@ -135,7 +135,7 @@ def _explain(problem: str, delimiter: str, quote: str, escape: str | None) -> st
 def _position(path: str, header: list[str], name: str, delimiter: str) -> int:
     """The position of a column in the header."""
     if header.count(name) > 1:
-        raise UserError(f"{path}: has {header.count(name)} columns {name!r}; rename the others: {', '.join(header)}")
+        raise UserError(f"{path}: has {header.count(name)} columns {name!r}; rename the others: {list_columns(header)}")
     if name in header:
         return header.index(name)
     if not header:
@@ -148,7 +148,7 @@ def _position(path: str, header: list[str], name: str, delimiter: str) -> int:
             hint = f"; its first line is for Excel: remove it, or set `delimiter: {other!r}`"
         elif other:
             hint = f"; its delimiter seems to be {other!r}: set `delimiter: {other!r}`"
-    raise UserError(f"{path}: has no column {name!r}; it has {', '.join(header)}{hint}")
+    raise UserError(f"{path}: has no column {name!r}; it has {list_columns(header)}{hint}")
 
 
 def _wrong_width(path: str, place: str, width: int, expected: int, delimiter: str, quote: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from textbook.errors import UserError
-from textbook.tables.blocks import Block
+from textbook.tables.blocks import Block, list_columns
 from textbook.tables.lines import LineError, Reader, read_lines
 
 BLOCK_ROWS = 1024
@@ -41,7 +41,7 @@ def read_jsonl(path: str, stream: Reader, size: int | None, columns: Sequence[st
     if not rows:
         raise UserError(f"{path}: is empty")
     if missing:
-        raise UserError(f"{path}: has no column {min(missing)!r}; it has {', '.join(list(keys)[:20])}")
+        raise UserError(f"{path}: has no column {min(missing)!r}; it has {list_columns(list(keys))}")
 
 
 def _parse_object(line: str, columns: Sequence[str], number: int, row_number: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from textbook.errors import UserError
-from textbook.tables.blocks import Block
+from textbook.tables.blocks import Block, list_columns
 
 BATCH_ROWS = 1024  # small, because a row may contain a whole book
 
@@ -25,7 +25,7 @@ def read_parquet(path: str, file: Any, start: int, stop: int | None, columns: Se
             than it says.
     """
     with _seekable(file) as seekable:
-        table = pq.ParquetFile(seekable, pre_buffer=False)
+        table = pq.ParquetFile(seekable, pre_buffer=False, page_checksum_verification=True)
         names = [field.name for field in table.schema_arrow]
         for name in columns:
             _check_column(path, name, names, table.schema_arrow)
@@ -57,9 +57,9 @@ def class_names(path: Path, column: str) -> list[str] | None:
 
 def _check_column(path: str, name: str, names: list[str], schema: pa.Schema) -> None:
     if name not in names:
-        raise UserError(f"{path}: has no column {name!r}; it has {', '.join(names)}")
+        raise UserError(f"{path}: has no column {name!r}; it has {list_columns(names)}")
     if names.count(name) > 1:
-        raise UserError(f"{path}: has {names.count(name)} columns {name!r}; rename the others: {', '.join(names)}")
+        raise UserError(f"{path}: has {names.count(name)} columns {name!r}; rename the others: {list_columns(names)}")
     kind = schema.field(name).type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
