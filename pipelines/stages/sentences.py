@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.cli import run
 from pipelines.code import hash_code
 from pipelines.paths import ASSETS, CACHE, SENTENCES
-from textbook.assets.manifest import check_files, list_files
+from textbook.assets.manifest import check_unchanged, list_files
 from textbook.corpus.sentences import write_sentences
 from textbook.files import atomic_write
 from textbook.params import Params
@@ -44,7 +44,7 @@ def _cut(asset: Path, pattern: str) -> Mapping[Part | DatasetPart, str]:
 
 
 def _check(item: tuple[str, str], asset: Path) -> None:
-    check_files(dict([item]), asset)
+    check_unchanged(dict([item]), asset)
 
 
 if __name__ == "__main__":

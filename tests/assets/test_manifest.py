@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from textbook.assets.fetch import fetch
-from textbook.assets.manifest import check_files, list_files, locate
+from textbook.assets.manifest import check_unchanged, list_files, locate
 from textbook.errors import UserError
 from textbook.files import read_json
 from textbook.params import PathAsset
@@ -109,6 +109,6 @@ def test_single_files_can_be_checked(project: Path) -> None:
     root, hashes = list_files(ASSET)
     assert [Path(name).name for name in hashes] == ["b.csv", "reviews.csv"]
     Path("toy/b.csv").write_text("text\nnew\n")
-    check_files({str(root / "reviews.csv"): hashes[str(root / "reviews.csv")]}, ASSET)
+    check_unchanged({str(root / "reviews.csv"): hashes[str(root / "reviews.csv")]}, ASSET)
     with pytest.raises(UserError, match=r"toy/b\.csv: has changed"):
-        check_files(hashes, ASSET)
+        check_unchanged(hashes, ASSET)

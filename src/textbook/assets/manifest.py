@@ -73,7 +73,7 @@ def locate(folder: Path) -> Path:
         UserError: the asset was not fetched, is streamed, or its files are missing or changed.
     """
     root, hashes = list_files(folder)
-    check_files(hashes, folder)
+    check_unchanged(hashes, folder)
     if root.is_dir():
         for file in walk_files(root):
             if str(file) not in hashes:
@@ -84,7 +84,7 @@ def locate(folder: Path) -> Path:
 def list_files(folder: Path) -> tuple[Path, dict[str, str]]:
     """The location of a fetched asset, and the hash of each of its files by location, sorted.
 
-    The content of the files is not checked; see `check_files`.
+    The content of the files is not checked; see `check_unchanged`.
 
     Raises:
         UserError: the asset was not fetched, is streamed, or no longer exists.
@@ -99,7 +99,7 @@ def list_files(folder: Path) -> tuple[Path, dict[str, str]]:
     return root, {str(root.joinpath(*Path(name).parts[1:])): digest for name, digest in hashes if _is_data(name)}
 
 
-def check_files(hashes: Mapping[str, str], folder: Path) -> None:
+def check_unchanged(hashes: Mapping[str, str], folder: Path) -> None:
     """Check that files are as they were when the asset in `folder` was fetched. A process hashes each only once.
 
     Args:

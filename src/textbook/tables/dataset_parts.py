@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from textbook.assets.manifest import STREAMED, check_files, manifest_path, read_manifest
+from textbook.assets.manifest import STREAMED, check_unchanged, manifest_path, read_manifest
 from textbook.errors import UserError
 from textbook.files import digest
 from textbook.params import DatasetAsset, Table
@@ -69,7 +69,7 @@ def cut_dataset(folder: Path) -> dict[DatasetPart, str]:
     if settings["revision"] is None:
         root = manifest_path(name, folder)
         paths = {str(root.joinpath(*Path(file).parts[1:])): value for file, value in hashes.items()}
-        check_files(paths, folder)
+        check_unchanged(paths, folder)
         name, size = (
             str(root),
             sum(Path(path).stat().st_size for path in paths) // sum(map(len, settings["shards"].values())),
