@@ -15,7 +15,7 @@ from textbook.files import atomic_write, copy_folder, digest, sha256
 from textbook.models.encoder import load_encoder, load_tokenizer
 from textbook.models.folders import tokenizer_hash
 from textbook.params import Distill, Params
-from textbook.training.distillation.distill import distill
+from textbook.training.distillation.distill import RATE, distill
 from textbook.training.distillation.pair import load_pair
 from textbook.training.engine.checks import check_finite
 from textbook.training.engine.device import best_devices
@@ -77,7 +77,7 @@ def distil_on(
     devices = best_devices()
     pair = load_pair(teacher, student, settings, devices[0].dtype)
     distill(pair, tokens, settings, devices=devices, log=log, checkpoints=checkpoints, snapshots=snapshots)
-    check_finite(student.state_dict(), "distill", "distill.lr", settings.lr)
+    check_finite(student.state_dict(), "distill", RATE, settings.lr)
 
 
 def tokens_of(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:

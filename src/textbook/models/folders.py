@@ -17,6 +17,7 @@ from textbook.files import digest, read_json, sha256
 
 _MODULES = "modules.json"  # of sentence-transformers
 _READ = {".safetensors", ".json", ".txt", ".model"}  # the suffixes of the files that transformers reads
+_PANIC = "PanicException"  # of code in Rust; a BaseException of a class that cannot be imported
 _OF_TOKENIZER = ("*token*.json", "vocab*", "merges*", "*.model")
 
 
@@ -91,15 +92,17 @@ def reading(folder: Path, what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            raise
         raise UserError(f"{folder}: cannot load {what}: {_reason(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """What is wrong with a model folder, and the remedy if it is known."""
     kind = type(error).__name__
     text = next((line for line in map(str.strip, str(error).splitlines()) if line), kind)
-    if kind == "Exception":  # tokenizers raises nothing more specific
+    if kind in ("Exception", _PANIC):  # tokenizers raises nothing more specific
         return (
             f"its tokenizer.json does not suit tokenizers {tokenizers.__version__} ({text}): it is damaged, or another"
             " version saved it; save it with this version, or remove it if the vocabulary is in a file beside it"

@@ -8,11 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from conftest import make_sentences
 from pipelines.distillation import distil_student, tokens_of
 from pipelines.paths import INIT, MODELS, TEXTBOOKS
+from textbook.errors import UserError
 from textbook.models.encoder import load_config
 from textbook.models.student import make_student
 from textbook.params import Student
@@ -73,3 +75,43 @@ def test_only_the_first_percents_of_the_textbook_are_used(params, monkeypatch):
         whole = tokens_of(TEXTBOOKS / "t" / "contextualized.parquet", MODELS / "t" / "teacher", 32)
         assert len(tokens) == texts
         assert tokens.offsets.tolist() == whole.offsets[: texts + 1].tolist()
+
+
+def test_a_tokenizer_with_another_setting_does_not_get_the_old_tokens(params):
+    book, teacher = TEXTBOOKS / "t" / "contextualized.parquet", MODELS / "t" / "teacher"
+    pq.write_table(pa.table({"sentence": ["The film", "the film"]}), book)
+    unknown = AutoTokenizer.from_pretrained(teacher).unk_token_id
+    assert unknown not in tokens_of(book, teacher, 32).ids
+    settings = json.loads((teacher / "tokenizer_config.json").read_text())
+    (teacher / "tokenizer_config.json").write_text(json.dumps({**settings, "do_lower_case": False}))
+    assert tokens_of(book, teacher, 32).ids.tolist().count(unknown) == 1
+
+
+def test_a_teacher_with_a_vocabulary_file_only_can_be_distilled(params):
+    book, teacher = TEXTBOOKS / "t" / "contextualized.parquet", MODELS / "t" / "teacher"
+    expected = tokens_of(book, teacher, 32).ids.tolist()
+    for path in teacher.glob("*token*"):
+        path.unlink()
+    assert tokens_of(book, teacher, 32).ids.tolist() == expected
+    distil_student(params, "t", MODELS / "t" / "distilled", WORK, live)
+    assert (MODELS / "t" / "distilled" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("part", ["teacher", "student"])
+def test_a_model_without_some_of_its_weights_is_refused(params, part):
+    folder = {"teacher": MODELS / "t" / "teacher", "student": INIT / "random"}[part]
+    weights = load_file(folder / "model.safetensors")
+    names = {name: f"_orig_mod.{name}" for name in weights}
+    save_file({names[name]: weight for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=f"{folder}: cannot load an encoder: missing weights: .*torch.compile added"):
+        distil_student(params, "t", MODELS / "t" / "distilled", WORK, live)
+
+
+def test_a_last_step_that_spoils_the_student_is_noticed(params, monkeypatch):
+    def distill(pair, *_, **__):
+        next(pair.student.parameters()).data[0] = float("nan")
+
+    monkeypatch.setattr("pipelines.distillation.distill", distill)
+    with pytest.raises(UserError, match=r"^distill: the weights are not finite .*; try a smaller distill.lr .* than"):
+        distil_student(params, "t", MODELS / "t" / "distilled", WORK, live)
+    assert not (MODELS / "t" / "distilled").exists()

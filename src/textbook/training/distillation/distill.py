@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from textbook.params import Distill
 
 LOG_EVERY = 10  # steps
+RATE = "distill.lr (distill.second.lr in a second stage)"
+"""The parameter with the learning rate, in error messages."""
 _IDENTITY = ("steps", "batch", "lr", "warmup", "weight_decay", "seed", "cuda_graphs", "shard_teacher")
 """Settings that a checkpoint must match, besides the layers of the pair and the size of the textbook."""
 
@@ -215,4 +217,4 @@ def _not_finite(loss: Tensor, step: int, batch: dict[str, Tensor], path: Path | 
         with atomic_write(path) as temporary:
             save_file(batch, temporary)
     saved = f"; its batch is in {path}" if path else ""
-    return UserError(f"distill: the loss of step {step + 1} is {loss.item()}; try a smaller distill.lr{saved}")
+    return UserError(f"distill: the loss of step {step + 1} is {loss.item()}; try a smaller {RATE}{saved}")
