@@ -12,7 +12,7 @@ import typer
 from pipelines.cli import run
 from pipelines.sweep.grid import choose_cells
 from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of, with_done_cells
-from pipelines.sweep.progress import FAILED
+from pipelines.sweep.progress import DONE, FAILED, STOPPED
 from pipelines.sweep.table import SWEEP_TABLE, write_tables
 from pipelines.sweep.trials import run_trials
 from textbook.errors import UserError
@@ -37,18 +37,21 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
     key = digest(*(folder.name for folder in folders.values()))
     sweep = start_sweep(client, params.tracking.experiment, title, key, {})
-    todo = {cell: folder for cell, folder in folders.items() if state_of(folder) == FAILED}
-    print(f"{len(cells)} cells, {len(cells) - len(todo)} already done", flush=True)
+    states = {cell: state_of(folder, params.sweep.asha) for cell, folder in folders.items()}
+    todo = {cell: folder for cell, folder in folders.items() if states[cell] == FAILED}
+    counts = Counter(states.values())
+    stopped = f", {counts[STOPPED]} stopped early by the same sweep.asha" if counts[STOPPED] else ""
+    print(f"{len(cells)} cells, {counts[DONE]} already done{stopped}", flush=True)
     if todo:
         with serving() as uri:
             run_trials(params.sweep, task_params, todo, sweep, uri)
     folders = with_done_cells(params, task_params, folders)
     write_tables(task_params, folders, client, sweep)
-    states = Counter(map(state_of, folders.values()))
-    print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in states.items()))
-    end_sweep(client, sweep, SWEEP_TABLE, complete=not states[FAILED])
-    if states[FAILED]:
-        raise UserError(f"{states[FAILED]} cells failed; run `make sweep` again to retry them")
+    counts = Counter(state_of(folder, params.sweep.asha) for folder in folders.values())
+    print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    end_sweep(client, sweep, SWEEP_TABLE, complete=not counts[FAILED])
+    if counts[FAILED]:
+        raise UserError(f"{counts[FAILED]} cells failed; run `make sweep` again to retry them")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from typing import Any
 from pipelines.adaptation import adapt_distilled
 from pipelines.distillation import distil_student, teacher_of
 from pipelines.paths import TASKS, teacher_folder
-from pipelines.sweep.grid import RELATION_LOSSES, RESULT, SNAPSHOTS, Cell
+from pipelines.sweep.grid import RELATION_LOSSES, RESULT, SNAPSHOTS, STOPPED_FILE, Cell
+from textbook.errors import UserError
 from textbook.evaluation.metrics import STANDARD_ERROR, summarize
 from textbook.evaluation.relation_loss import mean_relation_loss
 from textbook.files import read_json, remove, write_json
@@ -30,30 +31,54 @@ ShowHistory = Callable[[Path], AbstractContextManager[None]]
 """Opens a context in which the figures of a history file are shown elsewhere while they are written."""
 
 
-def run_cell(params: Params, cell: Cell, folder: Path, log: Log, show: ShowHistory) -> dict[str, Any]:
+def run_cell(
+    params: Params, cell: Cell, folder: Path, check: Callable[[], None], log: Log, show: ShowHistory
+) -> dict[str, Any]:
     """Run a cell.
 
     A killed cell resumes: finished steps are not repeated, and a distillation continues from its last checkpoint. Two
     processes never work on the same cell: the second one waits until the first is done, and returns its result.
 
     Args:
+        check: raises a UserError if the inputs of the cell are not those by which its folder is named. It is called
+            before the first step and after every step; if it fails then, the cell's work is removed.
         log: gets the figures of the distillation.
 
     Returns:
         The content of the cell's `result.json`, which is written last.
+
+    Raises:
+        UserError: the inputs of the cell have changed.
     """
     cell_params = cell.params(params)
     with _locked(folder):
         if (folder / RESULT).is_file():
             return dict(read_json(folder / RESULT))
+        check()
         _remove_stale(folder)
         clock = _Clock(folder / "clock.json")
-        _distil(cell_params, cell.task, folder, clock, log, show)
-        _adapt(cell_params, cell.task, folder)
-        _score_snapshots(cell_params, cell.task, folder)
-        figures = {**_measure(cell_params, cell, folder), "seconds": round(clock.seconds(), 1)}
+        with _discarded_unless(check, folder):
+            _distil(cell_params, cell.task, folder, clock, log, show)
+        with _discarded_unless(check, folder):
+            _adapt(cell_params, cell.task, folder)
+        with _discarded_unless(check, folder):
+            _score_snapshots(cell_params, cell.task, folder)
+            figures = {**_measure(cell_params, cell, folder), "seconds": round(clock.seconds(), 1)}
         write_json(folder / RESULT, figures)
     return figures
+
+
+@contextmanager
+def _discarded_unless(check: Callable[[], None], folder: Path) -> Iterator[None]:
+    """Remove all work on a cell if a check fails after a step, because the step may have read other inputs."""
+    yield
+    try:
+        check()
+    except UserError:
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                remove(path)
+        raise
 
 
 def _distil(params: Params, task: str, folder: Path, clock: "_Clock", log: Log, show: ShowHistory) -> None:
@@ -158,8 +183,11 @@ def _locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove unfinished work on the same place in the grid with other inputs or other code, unless it is running."""
+    """Remove unfinished work on the same place in the grid with other inputs or other code, unless it is running.
+
+    A cell that ASHA stopped is kept: it counts as stopped when its inputs are back.
+    """
     for other in folder.parent.iterdir():
-        if other != folder and not (other / RESULT).is_file():
+        if other != folder and not any((other / name).is_file() for name in (RESULT, STOPPED_FILE)):
             with suppress(BlockingIOError), _locked(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 remove(other)

@@ -11,6 +11,7 @@ from textbook.params import Init, Params, TeacherKind, TextbookKind, student_nam
 # What the folder of a cell has, and the names of two of its figures.
 RESULT = "result.json"
 SNAPSHOTS = "snapshots.jsonl"
+STOPPED_FILE = "stopped.json"  # marks a cell that ASHA stopped early, with the settings of ASHA
 RELATION_LOSSES = ("task_relation_loss", "validation_relation_loss")  # on training texts and on validation texts
 
 

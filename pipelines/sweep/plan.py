@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.paths import ASSETS, CELLS, INIT, TASKS, teacher_folder, textbook_files
-from pipelines.sweep.grid import RESULT, Cell, all_cells
+from pipelines.sweep.grid import RESULT, STOPPED_FILE, Cell, all_cells
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
 from pipelines.work import CELL, work_key
 from textbook.errors import UserError
-from textbook.params import Params
+from textbook.files import read_json
+from textbook.params import Asha, Params
 from textbook.params_file import load_params
 from tracking.lineage import dvc_hashes
-
-STOPPED_FILE = "stopped.json"  # marks a cell that ASHA stopped early
 
 
 def params_by_task(params: Params) -> dict[str, Params]:
@@ -75,14 +74,19 @@ def is_done(folder: Path) -> bool:
     return (folder / RESULT).is_file()
 
 
-def was_stopped(folder: Path) -> bool:
-    """Whether ASHA stopped the cell early."""
-    return (folder / STOPPED_FILE).is_file()
+def was_stopped(folder: Path, asha: Asha | None) -> bool:
+    """Whether ASHA stopped the cell early, with the same settings. With others it may run on."""
+    mark = folder / STOPPED_FILE
+    return asha is not None and mark.is_file() and read_json(mark).get("asha") == asha.model_dump()
 
 
-def state_of(folder: Path) -> str:
-    """The state of a cell that is not running. One that was never started, or was killed, counts as failed."""
-    return DONE if is_done(folder) else STOPPED if was_stopped(folder) else FAILED
+def state_of(folder: Path, asha: Asha | None) -> str:
+    """The state of a cell that is not running. One that was never started, or was killed, counts as failed.
+
+    Args:
+        asha: the current settings of ASHA.
+    """
+    return DONE if is_done(folder) else STOPPED if was_stopped(folder, asha) else FAILED
 
 
 def with_done_cells(

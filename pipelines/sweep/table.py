@@ -12,7 +12,7 @@ from pipelines.sweep.grid import RESULT, SNAPSHOTS, Cell
 from pipelines.sweep.plan import state_of
 from pipelines.sweep.progress import DONE
 from pipelines.sweep.record import cell_record
-from textbook.files import read_json, write_csv
+from textbook.files import read_json, remove, write_csv
 from textbook.params import Params
 from textbook.training.engine.log import read_history
 from tracking.runs import record_cell
@@ -24,7 +24,7 @@ SWEEP_TABLE, SNAPSHOT_TABLE = REPORTS / "sweep.csv", REPORTS / "figure2.csv"
 def write_tables(
     task_params: Mapping[str, Params], folders: Mapping[Cell, Path], client: MlflowClient, sweep: SweepRun
 ) -> None:
-    """Write both tables, and record every finished cell in MLflow. The second table is written if there are snapshots.
+    """Write both tables, and record every finished cell in MLflow. Without snapshots there is no second table.
 
     Args:
         task_params: the parameters of each task's cells.
@@ -35,12 +35,14 @@ def write_tables(
     snapshots = [line for row, folder in zip(rows, folders.values(), strict=True) for line in _snapshots(row, folder)]
     if snapshots:
         write_csv(SNAPSHOT_TABLE, snapshots)
+    else:
+        remove(SNAPSHOT_TABLE)  # of an earlier sweep
     write_csv(SWEEP_TABLE, [{name: row.get(name) for name in columns} for row in rows])
 
 
 def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, sweep: SweepRun) -> dict[str, Any]:
     """The row of a cell."""
-    state = state_of(folder)
+    state = state_of(folder, params.sweep.asha)
     if state != DONE:
         return {**asdict(cell), "state": state}
     run_id = record_cell(client, sweep.experiment, cell_record(params, cell, folder), parent=sweep.run_id)

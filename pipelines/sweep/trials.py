@@ -61,7 +61,7 @@ def run_trials(
                 name="sweep",
                 storage_path=str((CACHE / "tune").absolute()),
                 failure_config=tune.FailureConfig(max_failures=settings.retries),
-                callbacks=[Watch(progress)],
+                callbacks=[Watch(progress, settings.asha)],
                 verbose=0,
             ),
         )
@@ -111,6 +111,7 @@ def _trial(
     from ray import tune
 
     from pipelines.sweep.cell import run_cell  # imported by the workers only: it takes seconds
+    from pipelines.sweep.verify import check_inputs
 
     os.chdir(project)
     os.environ[URI] = uri
@@ -127,6 +128,7 @@ def _trial(
         tune.report({"step": step, "loss": figures["loss"]})
 
     try:
-        tune.report({"result": run_cell(params, cell, folder, log, show)})
+        check = partial(check_inputs, params, cell, folder)
+        tune.report({"result": run_cell(params, cell, folder, check, log, show)})
     except Exception as error:
         tune.report({"failure": user_message(error) or traceback.format_exc()})

@@ -5,16 +5,18 @@ from typing import Any
 
 from ray.tune import Callback
 
-from pipelines.sweep.plan import STOPPED_FILE
+from pipelines.sweep.grid import STOPPED_FILE
 from pipelines.sweep.progress import Progress
 from textbook.files import write_json
+from textbook.params import Asha
 
 
 class Watch(Callback):
     """Reports events to the progress table. The key of a trial is the name of its cell's folder."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, asha: Asha | None) -> None:
         self.progress = progress
+        self.asha = asha
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its callbacks, but the table exists only in this process
@@ -36,8 +38,8 @@ class Watch(Callback):
         """A trial has ended, or the scheduler has ended it early."""
         last = trial.last_result or {}
         if "result" not in last and "failure" not in last:
-            figures = {name: last.get(name) for name in ("step", "loss")}
-            write_json(Path(trial.config["cell"]["folder"]) / STOPPED_FILE, figures)
+            mark = {**{name: last.get(name) for name in ("step", "loss")}, "asha": self.asha and self.asha.model_dump()}
+            write_json(Path(trial.config["cell"]["folder"]) / STOPPED_FILE, mark)
             self.progress.stopped(_key(trial))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:

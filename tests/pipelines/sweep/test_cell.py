@@ -13,6 +13,7 @@ from conftest import make_reviews, make_sentences
 from pipelines.paths import CELLS, INIT, TASKS, TEXTBOOKS, teacher_folder
 from pipelines.sweep.cell import run_cell
 from pipelines.sweep.grid import Cell
+from textbook.errors import UserError
 from textbook.files import hash_folder, read_json, write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_config, load_tokenizer
@@ -55,10 +56,10 @@ def params(tiny_teacher, tmp_path, monkeypatch):
     return changed
 
 
-def make(params, folder):
+def make(params, folder, check=lambda: None):
     """Run the cell, and return its figures and the logged steps of the distillation."""
     steps = []
-    figures = run_cell(params, CELL, folder, lambda step, _: steps.append(step), lambda _: nullcontext())
+    figures = run_cell(params, CELL, folder, check, lambda step, _: steps.append(step), lambda _: nullcontext())
     return figures, steps
 
 
@@ -97,16 +98,34 @@ def test_an_interrupted_cell_resumes_after_its_last_finished_step(params):
 
 
 def test_a_cell_removes_unfinished_work_at_its_place_that_has_other_inputs(params):
-    for name in ("unfinished", "finished", "running"):
+    for name in ("unfinished", "finished", "running", "stopped"):
         (PLACE / name / "work").mkdir(parents=True)
     write_json(PLACE / "finished" / "result.json", {})
+    write_json(PLACE / "stopped" / "stopped.json", {"step": 10, "loss": 1.0, "asha": None})
     elsewhere = CELLS / Cell(TASK, "general", "task", "contextualized", 0, 50.0).slug / "unfinished"
     elsewhere.mkdir(parents=True)
     shutil.rmtree(teacher_folder(TASK))  # so that the cell fails early
     with (PLACE / "running" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises((FileNotFoundError, UserError)):
             make(params, PLACE / "key")
-    assert sorted(path.name for path in PLACE.iterdir()) == ["finished", "key", "running"]
+    assert sorted(path.name for path in PLACE.iterdir()) == ["finished", "key", "running", "stopped"]
     assert (PLACE / "running" / "work").is_dir()
     assert elsewhere.is_dir()
+
+
+@pytest.mark.parametrize(("good", "kept"), [(0, True), (1, False), (2, False), (3, False)])
+def test_a_cell_whose_inputs_change_fails_and_keeps_no_work_on_them(params, good, kept):
+    """The check holds a number of times: before the first step, after distillation, adaptation and measurement."""
+    folder = PLACE / "key"
+    (folder / "earlier").mkdir(parents=True)
+    checks = iter(range(4))
+
+    def check():
+        if next(checks) == good:
+            raise UserError("its input changed")
+
+    with pytest.raises(UserError, match="its input changed"):
+        make(params, folder, check)
+    assert {path.name for path in folder.iterdir()} == {".lock"} | ({"earlier"} if kept else set())
+    assert make(params, folder)[1] == [10, 20]

@@ -7,8 +7,9 @@ import pytest
 
 from pipelines.code import hash_code, source_files
 from pipelines.sweep.grid import Cell
-from pipelines.sweep.plan import artefacts, cell_folder, inputs, params_by_task
-from textbook.params import Params
+from pipelines.sweep.plan import artefacts, cell_folder, inputs, params_by_task, state_of
+from textbook.files import write_json
+from textbook.params import Asha, Params
 from textbook.params_file import load_params
 from textbook.profiles import render_profile
 
@@ -131,3 +132,44 @@ def test_a_cell_needs_the_teacher_it_is_distilled_from_and_the_one_it_is_compare
         "data/textbooks/rotten_tomatoes/augmented.parquet",
     ]
     assert f"data/assets/{params.teacher.asset}" not in artefacts(params, CELL)
+
+
+def test_cells_of_two_tasks_with_equal_inputs_work_in_different_folders(params, locked):
+    """The general teacher and a general textbook may be equal to the byte for both tasks."""
+    lock = Path("dvc.lock")
+    copies = [line.replace("rotten_tomatoes", "films") for line in LOCK.splitlines() if "rotten_tomatoes" in line]
+    asset = f"    - {{path: data/assets/{params.teacher.asset}, md5: a.dir}}"
+    lock.write_text(LOCK + "\n".join([*copies, asset, ""]))
+    (task,) = params.tasks.values()
+    both = params.model_copy(update={"tasks": {"rotten_tomatoes": task, "films": task}})
+    cells = [Cell(name, "random", "general", "general", 0) for name in both.tasks]
+    paths = [inputs(both, cell)["artefacts"] for cell in cells]
+    assert sorted(paths[0].values()) == sorted(paths[1].values())
+    first, second = (cell_folder(both, cell) for cell in cells)
+    assert first.name != second.name  # by which MLflow and the progress table tell them apart
+    assert first.parent != second.parent
+
+
+ASHA = Asha(grace_steps=10, reduction=2)
+
+
+@pytest.mark.parametrize(
+    ("mark", "asha", "state"),
+    [
+        (ASHA, ASHA, "stopped"),
+        (ASHA, Asha(grace_steps=20, reduction=2), "failed"),
+        (ASHA, None, "failed"),
+        (None, ASHA, "failed"),
+        (None, None, "failed"),
+    ],
+)
+def test_a_stopped_cell_counts_only_under_the_same_settings_of_asha(tmp_path, mark, asha, state):
+    write_json(tmp_path / "stopped.json", {"step": 10, "loss": 1.0, "asha": mark and mark.model_dump()})
+    assert state_of(tmp_path, asha) == state
+    write_json(tmp_path / "result.json", {})
+    assert state_of(tmp_path, asha) == "done"
+
+
+def test_a_mark_without_settings_does_not_stop_a_cell(tmp_path):
+    write_json(tmp_path / "stopped.json", {"step": 10, "loss": 1.0})
+    assert [state_of(tmp_path, asha) for asha in (ASHA, None)] == ["failed", "failed"]
