@@ -1,6 +1,7 @@
 """The command line of stages and commands: parses the arguments, and reports a user's mistake on one line."""
 
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,10 @@ import typer
 from pipelines.messages import user_message
 from textbook.errors import UserError
 from textbook.params_file import load_params
+
+ITEM = "@"
+"""An argument that stands for the item of a stage. In `dvc.yaml`, a name of the user's is never part of a command: the
+shell would run what is in it."""
 
 
 def run(main: Callable[..., None]) -> None:
@@ -69,12 +74,25 @@ def _parse(main: Callable[..., None]) -> dict[str, Any] | None:
     app.command()(command)
     name = f"python -m {_module_of(main)}"
     try:
-        typer.main.get_command(app).main(args=sys.argv[1:], prog_name=name, standalone_mode=False)
+        words = [_item() if word == ITEM else word for word in sys.argv[1:]]
+        typer.main.get_command(app).main(args=words, prog_name=name, standalone_mode=False)
     except Exception as error:
         if not hasattr(error, "format_message"):  # only the errors of the argument parser have it
             raise
         raise UserError(f"{error.format_message().rstrip('.')}. See: {name} --help") from None
     return parsed[0] if parsed else None
+
+
+def _item() -> str:
+    """The item of the stage that DVC is running, such as `films` of `task@films`.
+
+    Raises:
+        UserError: DVC is not running a stage with an item.
+    """
+    item = os.environ.get("DVC_STAGE", "").partition(ITEM)[2]
+    if not item:
+        raise UserError(f"{ITEM}: stands for the item of a stage that DVC runs; give its name instead")
+    return item
 
 
 def _module_of(main: Callable[..., None]) -> str:

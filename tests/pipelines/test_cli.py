@@ -102,3 +102,19 @@ def test_a_bug_shows_its_traceback():
     assert process.returncode == 1
     assert process.stderr.startswith("Traceback")
     assert process.stderr.endswith("KeyError: 'bug'\n")
+
+
+ECHO = "from pipelines.cli import run\ndef main(name: str) -> None: print(repr(name))\nrun(main)"
+
+
+@pytest.mark.parametrize("item", ["films", "a; touch x", "a@b", "it's", "--"])
+def test_the_argument_at_is_the_item_of_the_stage_that_dvc_runs(monkeypatch, item):
+    monkeypatch.setitem(ENVIRONMENT, "DVC_STAGE", f"task@{item}")
+    process = run("-c", ECHO, "--", "@")
+    assert (process.stdout, process.stderr) == (f"{item!r}\n", "")
+
+
+@pytest.mark.parametrize("stage", ["corpus", ""])
+def test_without_an_item_the_argument_at_is_refused(tmp_path, monkeypatch, stage):
+    monkeypatch.setitem(ENVIRONMENT, "DVC_STAGE", stage)
+    assert "@: stands for the item" in refused(tmp_path, "pipelines.stages.task", "@")

@@ -1,6 +1,10 @@
 """`dvc.yaml` declares everything that the stages read. Otherwise DVC would keep stale outputs."""
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 from types import UnionType
@@ -216,3 +220,31 @@ def test_stages_do_not_import_each_other():
             if path.parent == own.parent and path != own:
                 importers[own].add(path)
     assert importers == {}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_command_has_a_value_of_the_parameters_in_it(name):
+    """The shell would run what is in it, before anything has checked `params.yaml`."""
+    assert "${" not in STAGES[name]["cmd"]
+    assert ("@" in STAGES[name]["cmd"].split()) == ("foreach" in STAGES[name])
+
+
+def test_a_hostile_name_runs_no_shell(tmp_path):
+    names = ["a; touch ran", "'$(touch ran)", "a\ntouch ran\n"]
+    for folder in ("src/textbook", "pipelines"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    (wheel, *_) = params["assets"]["wheel"].values()
+    params["assets"]["wheel"] = dict.fromkeys(names, wheel)
+    YAML(typ="safe").dump(params, tmp_path / "params.yaml")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "params.ok").touch()
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": "src"}
+    for command in (["init", "--no-scm"], ["repro", "--single-item", "--keep-going", *(f"wheel@{n}" for n in names)]):
+        done = subprocess.run(["dvc", *command], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    for name in names:
+        assert f"Running stage 'wheel@{name}'" in done.stdout
+    assert done.stderr.count("error: params.yaml: assets.wheel") == len(names), done.stderr
+    assert not (tmp_path / "ran").exists()
