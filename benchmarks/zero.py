@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 
+from pipelines.paths import TASKS
 from textbook.assets.manifest import locate
 from textbook.files import write_json
 from textbook.models.classifier import load_classifier

@@ -12,7 +12,6 @@ from textbook.files import is_hidden, read_json, sha256, write_json
 
 FILES = "files"
 MANIFEST = "asset.json"
-REMOTE = "hf://"
 STREAMED = "dataset"
 """Key of the manifest of a data set that is streamed; its value says what to read."""
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from textbook.assets.manifest import REMOTE
 from textbook.assets.walk import check_content, walk_files
 from textbook.errors import UserError
 from textbook.params import DatasetAsset
 
+REMOTE = "hf://"
 KINDS = ("parquet", "csv", "json", "text", "arrow")
 """The formats that are read, by the names of `datasets`. Others have sound and images, or pickles."""
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json", ".txt": "text", ".arrow": "arrow"}

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from textbook.assets.manifest import REMOTE
+from textbook.assets.walk import walk_files
 from textbook.errors import UserError
 from textbook.files import is_hidden
 from textbook.tables.lines import cut_lines
@@ -55,8 +54,7 @@ def find_tables(path: Path, pattern: str = "*") -> list[Path]:
     """
     if path.is_file():
         return [path]
-    files = sorted(p for p in path.rglob("*") if p.is_file() and not is_hidden(p.relative_to(path)))
-    return [Path(name) for name in choose_tables(map(str, files), pattern, str(path))]
+    return [Path(name) for name in choose_tables(map(str, walk_files(path)), pattern, str(path))]
 
 
 def choose_tables(files: Iterable[str], pattern: str, root: str) -> list[str]:
@@ -117,16 +115,10 @@ def naming_file(path: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
-        if not isinstance(error, (pa.ArrowException, ValueError, OSError)) and not path.startswith(REMOTE):
-            raise  # for files on the hub, its client also raises errors of its HTTP library
+    except (pa.ArrowException, ValueError, OSError) as error:
         raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
 
 
-def open_table(path: str) -> Any:
-    """Open a local file or a file on the hub for Arrow."""
-    if path.startswith(REMOTE):
-        from huggingface_hub import HfFileSystem
-
-        return pa.PythonFile(HfFileSystem().open(path, block_size=8 << 20), mode="r")
+def open_table(path: str) -> pa.NativeFile:
+    """Open a file for Arrow."""
     return pa.OSFile(path)

@@ -65,7 +65,7 @@ def _write_out(path: str, block: Block, column: str, row: int) -> str | None:
 
 def _kind(value: Any) -> str:
     """The kind of a value in the words of JSON."""
-    return {dict: "an object", list: "a list"}.get(type(value), type(value).__name__)
+    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
 
 
 def _read_format(part: Part, columns: Sequence[str], rules: Table) -> Iterator[Block]:
