@@ -1,5 +1,8 @@
 """The model card: a model's inputs, metrics, costs and limits."""
 
+import re
+from html import escape
+
 from jinja2 import Environment
 
 from tracking.record import Record
@@ -16,17 +19,17 @@ tags:
 - distillation
 ---
 
-# {{ record.task }}
+# {{ record.task|text }}
 
 {{ summary }}
 
 | | |
 |---|---|
-| task | `{{ record.task }}`{% if labels %}, with the labels {{ labels }}{% endif %} |
-| student init | {{ record.init }} |
-| teacher | {{ record.teacher }}{% if asset %}, from the asset `{{ asset }}`{% endif %} |
-| textbook | {{ record.textbook }} |
-| MLflow | cell `{{ record.digest }}` |
+| task | {{ record.task|code }}{% if labels %}, with the labels {{ labels|map("text")|join(", ") }}{% endif %} |
+| student init | {{ record.init|text }} |
+| teacher | {{ record.teacher|text }}{% if asset %}, from the asset {{ asset|code }}{% endif %} |
+| textbook | {{ record.textbook|text }} |
+| MLflow | cell {{ record.digest|code }} |
 
 ```python
 from transformers import pipeline
@@ -53,10 +56,11 @@ The inputs, with their hashes in DVC:
 
 | role | path | MD5 |
 |---|---|---|
-{% for input in record.inputs %}| {{ input.context }} | `{{ input.path }}` | `{{ input.digest or "unknown" }}` |
+{% for input in record.inputs %}| {{ input.context }} | {{ input.path|code }} | {{ (input.digest or "unknown")|code }} |
 {% endfor %}
-Code: git commit `{{ record.tags.get("mlflow.source.git.commit", "unknown") }}`\
-{% if record.tags.get("git.dirty") == "true" %}, with uncommitted changes{% endif %}.
+Code: git commit {{ record.tags.get("mlflow.source.git.commit", "unknown")|code }}\
+{% if record.tags.get("git.dirty") == "true" %}, with uncommitted changes\
+{% elif record.tags.get("git.dirty") == "unknown" %}, perhaps with uncommitted changes{% endif %}.
 
 ## Limits
 
@@ -69,16 +73,34 @@ Code: git commit `{{ record.tags.get("mlflow.source.git.commit", "unknown") }}`\
 
 | parameter | value |
 |---|---|
-{% for name, value in parameters %}| {{ name }} | {{ value }} |
+{% for name, value in record.params.items() %}| {{ name|text }} | {{ value|text }} |
 {% endfor %}"""
-_TEMPLATE = Environment(keep_trailing_newline=True, autoescape=False).from_string(_TEXT)
+
+
+def _escape_text(value: object) -> str:
+    """A value as plain text in Markdown, on one line, also in a cell of a table: no markup of its own takes effect."""
+    return re.sub(r"([\\`*\[\]|~])", r"\\\1", escape(" ".join(str(value).split()), quote=False))
+
+
+def _escape_code(value: object) -> str:
+    """A value as a code span in a cell of a table. Its fence is longer than any backticks in the value."""
+    text = " ".join(str(value).split()).replace("|", "\\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if len(fence) > 1 else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+_ENVIRONMENT = Environment(keep_trailing_newline=True, autoescape=False)
+_ENVIRONMENT.filters |= {"text": _escape_text, "code": _escape_code}
+_TEMPLATE = _ENVIRONMENT.from_string(_TEXT)
 
 
 def summary(record: Record) -> str:
     """One sentence that describes the model, its size and its score."""
     size = record.metrics.get("student/parameters")
     score = record.metrics.get("student/score")
-    text = f"A small classifier{f' of {size / 1e6:.1f} million parameters' if size else ''} for `{record.task}`,"
+    text = f"A small classifier{f' of {size / 1e6:.1f} million parameters' if size else ''} for"
+    text += f" {_escape_code(record.task)},"
     text += f" distilled from a larger one on the {record.textbook} textbook"
     return text + (f"; it scores {score:.1f} on the validation data." if score is not None else ".")
 
@@ -92,16 +114,10 @@ def card(record: Record) -> str:
     return _TEMPLATE.render(
         record=record,
         summary=summary(record),
-        labels=", ".join(map(str, params.get(f"tasks.{record.task}.labels") or ())),
+        labels=params.get(f"tasks.{record.task}.labels") or (),
         asset=params.get("teacher.asset"),
         example=repr(example),
         metrics=[(name, value) for name, value in figures if not name.startswith(COST)],
         costs=[(name.removeprefix(COST), value) for name, value in figures if name.startswith(COST)],
         tokens=params.get("adapt.max_length", "an unknown number of"),
-        parameters=[(name, _cell(value)) for name, value in params.items()],
     )
-
-
-def _cell(value: object) -> str:
-    """A value as a cell of a Markdown table."""
-    return " ".join(str(value).split()).replace("|", "\\|")

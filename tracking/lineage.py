@@ -10,13 +10,18 @@ from ruamel.yaml import YAML
 
 # Every run writes these paths, so changes in them don't count as uncommitted changes.
 _WRITTEN_BY_RUNS = ("dvc.lock", "reports")
+UNKNOWN = "unknown"
 
 
 def git_tags() -> dict[str, str]:
-    """Tags with the commit, and with whether the working tree has uncommitted changes (`true` or `false`)."""
-    commit = _git("rev-parse", "HEAD")
+    """Tags with the commit, and with whether the working tree has uncommitted changes (`true` or `false`).
+
+    Both are `unknown` where git cannot tell: it is not installed, this is no repository, or it belongs to another user.
+    """
+    commit = _git("rev-parse", "--verify", "HEAD")
     changes = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in _WRITTEN_BY_RUNS))
-    return {"mlflow.source.git.commit": commit or "none", "git.dirty": str(bool(changes)).lower()}
+    dirty = UNKNOWN if changes is None else str(bool(changes)).lower()
+    return {"mlflow.source.git.commit": commit or UNKNOWN, "git.dirty": dirty}
 
 
 def dvc_hashes(targets: Iterable[str], lock: Path = Path("dvc.lock")) -> dict[str, str]:
@@ -48,7 +53,10 @@ def _stages_by_output(lock: Path, _modified: int) -> Mapping[str, Any]:
     return {out["path"]: stage for stage in stages.values() for out in stage.get("outs", [])}
 
 
-def _git(*arguments: str) -> str:
-    """The output of a git command; empty if it fails."""
-    process = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    return process.stdout.strip() if process.returncode == 0 else ""
+def _git(*arguments: str) -> str | None:
+    """The output of a git command; None if it fails."""
+    try:
+        process = subprocess.run(["git", *arguments], capture_output=True, text=True, errors="replace")
+    except OSError:  # git is not installed
+        return None
+    return process.stdout.strip() if process.returncode == 0 else None

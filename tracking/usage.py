@@ -6,6 +6,7 @@ from statistics import median
 
 SECONDS, TOKENS, DEVICE_HOURS, ESTIMATE = "cost/seconds", "cost/tokens", "cost/device_hours", "cost/estimate"
 PAUSE = 20  # an interval longer than this multiple of the median contains a pause: the run was killed and resumed
+# An interval that is not positive says that the clock was set back. Its time is unknown, as that of a pause.
 
 
 def training_seconds(history: Sequence[Mapping[str, float]]) -> float:
@@ -38,9 +39,10 @@ def _interval_seconds(history: Sequence[Mapping[str, float]]) -> list[float]:
     pairs = list(pairwise(history))
     steps = [after["step"] - before["step"] for before, after in pairs]
     seconds = [(after["time"] - before["time"]) / 1000 for before, after in pairs]
-    per_step = median(time / count for time, count in zip(seconds, steps, strict=True)) if pairs else 0.0
+    known = [time / count for time, count in zip(seconds, steps, strict=True) if time > 0]
+    per_step = median(known) if known else 0.0
     worked = [
-        time if time <= PAUSE * per_step * count else per_step * count
+        time if 0 < time <= PAUSE * per_step * count else per_step * count
         for time, count in zip(seconds, steps, strict=True)
     ]
     return [per_step * history[0]["step"], *worked] if history else []

@@ -35,13 +35,14 @@ def test_without_a_lock_file_there_are_no_hashes(tmp_path):
 
 def test_the_commit_and_whether_the_tree_has_uncommitted_changes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert git_tags()["mlflow.source.git.commit"] == "none"
+    assert git_tags() == {"mlflow.source.git.commit": "unknown", "git.dirty": "unknown"}  # no repository
 
     def git(*arguments):
         identity = ["-c", "user.name=n", "-c", "user.email=e"]
         return subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
     git("init")
+    assert git_tags() == {"mlflow.source.git.commit": "unknown", "git.dirty": "false"}  # no commit yet
     (tmp_path / "params.yaml").write_text("a: 1\n")
     git("add", ".")
     git("commit", "-m", "first")
@@ -49,3 +50,8 @@ def test_the_commit_and_whether_the_tree_has_uncommitted_changes(tmp_path, monke
     assert git_tags() == {"mlflow.source.git.commit": git("rev-parse", "HEAD"), "git.dirty": "false"}
     (tmp_path / "params.yaml").write_text("a: 2\n")
     assert git_tags()["git.dirty"] == "true"
+    # A repository of another user, in which git refuses to work.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert git_tags() == {"mlflow.source.git.commit": "unknown", "git.dirty": "unknown"}
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert git_tags() == {"mlflow.source.git.commit": "unknown", "git.dirty": "unknown"}

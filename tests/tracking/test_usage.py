@@ -31,3 +31,10 @@ def test_costs():
         "cost/device_hours": 2,
         "cost/estimate": pytest.approx(5),
     }
+
+
+def test_a_clock_that_was_set_back_costs_nothing():
+    lines = history((10, 7200, 50), (20, 7204, 50), (30, 3604, 50), (40, 3608, 50), (50, 3608, 50))
+    assert training_seconds(lines) == 20
+    assert training_tokens(lines) == 20 * 50
+    assert training_seconds(history((10, 7200, 50), (20, 3600, 50))) == 0
