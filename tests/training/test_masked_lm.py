@@ -1,6 +1,7 @@
 """Masked-LM training: which tokens are hidden, that the model learns, and that a killed run resumes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,24 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(encoder: Path, log: Log = silent, checkpoints: Path | None = None, **changes: Any) -> PreTrainedModel:
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def train(
+    encoder: Path, log: Log = silent, checkpoints: Path | None = None, spoil_at: int | None = None, **changes: Any
+) -> PreTrainedModel:
+    """Train a masked LM; the gradient of step `spoil_at` is not finite."""
     tokenizer = load_tokenizer(encoder)
     tokens = tokenize(tokenizer, make_meals(400, seed=0), make_meals(400, seed=1), 32)
     model = add_head(encoder, seed=0)
+    if spoil_at is not None:
+        factors = chain(repeat(1.0, spoil_at - 1), [np.nan])
+        next(model.parameters()).register_hook(lambda gradient: gradient * next(factors))
     asset = MaskedLmAsset(**{**SETTINGS, **changes})
     train_masked_lm(model, tokenizer, tokens, asset, device=CPU, log=log, checkpoints=checkpoints)
     return model
@@ -119,6 +134,36 @@ def test_a_loss_that_is_not_finite_stops_the_run(encoder: Path) -> None:
         UserError, match=r"masked LM: the loss of the steps up to \d+ is (nan|inf); try a smaller lr than 1e"
     ):
         train(encoder, lr=1e30)
+
+
+def test_a_last_step_that_spoils_the_weights_is_noticed(encoder: Path) -> None:
+    with pytest.raises(UserError, match=r"masked LM: the weights are not finite \(.*\); try a smaller lr than 0.005"):
+        train(encoder, spoil_at=12, steps=12)
+
+
+@pytest.mark.parametrize(
+    ("added", "config", "message"),
+    [
+        (["new"], {}, r"the encoder's tokenizer has 32 tokens, and the encoder only 31: tokens were added"),
+        ([], {"max_position_embeddings": 8}, r"a text of \d+ tokens, but the masked LM reads at most 8"),
+        ([], {"type_vocab_size": 1}, r"has pairs of texts, but the masked LM knows 1 segment"),
+        (None, {}, r"the encoder's tokenizer has no mask token; name one"),
+    ],
+)
+def test_what_the_encoder_cannot_read_is_refused_before_the_first_step(
+    encoder: Path, added: list[str] | None, config: dict[str, int], message: str
+) -> None:
+    tokenizer = load_tokenizer(encoder)
+    tokens = tokenize(tokenizer, make_meals(20, seed=0), make_meals(20, seed=1), 32)
+    model = add_head(encoder, seed=0)
+    model.config.update(config)
+    model.register_forward_pre_hook(lambda *_: pytest.fail("a step was done"))
+    if added is None:
+        tokenizer.mask_token = None
+    else:
+        tokenizer.add_tokens(added)
+    with pytest.raises(UserError, match=message):
+        train_masked_lm(model, tokenizer, tokens, MaskedLmAsset(**SETTINGS), device=CPU)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40))

@@ -1,5 +1,6 @@
 """The stage `teacher`: the best of several trials is kept, a killed training resumes, and bad inputs are refused."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
+from transformers import GPT2Config, GPT2Model
 
 import pipelines.stages.teacher
 from conftest import make_reviews
@@ -110,4 +112,61 @@ def test_more_processes_than_devices_are_refused(make_params: Any) -> None:
     wanted = count_devices()[0] + 1
     with pytest.raises(UserError, match=f"teacher.processes = {wanted}: must be at most {wanted - 1}, the number of"):
         teacher(make_params(processes=wanted), "films")
+    assert not MADE.exists()
+
+
+def add_rows(split: str, texts: list[str]) -> None:
+    path = f"data/tasks/films/{split}.parquet"
+    more = pa.table({"sentence": texts, "label": [0] * len(texts)})
+    pq.write_table(pa.concat_tables([pq.read_table(path), more]), path)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("film " * 80, r"has a text of 82 tokens, but the teacher reads at most 64: teacher\.max_length must"),
+        ("a film of gamma", r"has the token id 48, but the teacher's vocabulary ends at 46: .*tokens were added to it"),
+    ],
+)
+def test_texts_that_the_teacher_cannot_read_are_refused_before_it_is_loaded(
+    make_params: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str, text: str, message: str
+) -> None:
+    tokenizer = load_tokenizer(tmp_path / "encoder")
+    tokenizer.add_tokens(["delta", "gamma"])
+    tokenizer.save_pretrained(tmp_path / "encoder")
+    add_rows(split, [text])
+    monkeypatch.setattr(pipelines.stages.teacher, "load_classifier", pytest.fail)
+    with pytest.raises(UserError, match=message):
+        teacher(make_params(max_length=128), "films")
+
+
+@pytest.mark.parametrize("lr", [1e30, [1e-3, 1e30]])
+def test_a_teacher_that_is_not_finite_is_no_result(make_params: Any, lr: Any) -> None:
+    with pytest.raises(
+        UserError, match=r"^teacher, batch 16, lr 1e\+30: the loss .*; try a smaller teacher.lr than 1e\+30$"
+    ):
+        teacher(make_params(lr=lr, epochs=1), "films")
+    assert not MADE.exists()
+
+
+def test_an_architecture_that_cannot_be_distilled_is_refused(make_params: Any, tmp_path: Path) -> None:
+    GPT2Model(GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=50)).save_pretrained(tmp_path / "encoder")
+    with pytest.raises(
+        UserError, match=r"teacher.asset = 'encoder': GPT2Model: unsupported encoder; supported are BERT"
+    ):
+        teacher(make_params(), "films")
+
+
+def test_a_full_disk_is_an_error_of_the_system(make_params: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`shutil.copytree` would raise a list of errors without a number."""
+
+    def copy(source: Path, target: Path) -> None:
+        if source.name == "model.safetensors":
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(shutil, "copy2", copy)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        teacher(make_params(epochs=1), "films")
+    assert error.value.errno == errno.ENOSPC
     assert not MADE.exists()

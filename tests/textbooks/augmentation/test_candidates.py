@@ -1,11 +1,13 @@
 """Masked-LM candidates, with WordPiece and byte-level BPE, match those of one word at a time."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from conftest import ENDINGS, MEALS, make_meals
 from textbook.errors import UserError
@@ -138,6 +140,29 @@ def test_an_encoder_without_a_masked_lm_head_is_refused(tiny_teacher: Path) -> N
     ) as error:
         load_masked_lm(tiny_teacher, CPU)
     assert "\n" not in str(error.value)
+
+
+def test_rows_of_a_model_without_a_token_are_no_candidates(masked_lm: Path, tmp_path: Path) -> None:
+    """DeBERTa-v3 has 128,100 rows for 128,001 tokens."""
+    model, tokenizer = AutoModelForMaskedLM.from_pretrained(masked_lm), AutoTokenizer.from_pretrained(masked_lm)
+    model.resize_token_embeddings(len(tokenizer) + 3)
+    with torch.no_grad():
+        model.get_output_embeddings().bias[-3:] = 1000
+    for part in (model, tokenizer):
+        part.save_pretrained(tmp_path)
+    larger = load_masked_lm(tmp_path, CPU)
+    assert candidates_of(larger, SENTENCE, "bread", k=3) == []
+    as_before = candidates_of(load_masked_lm(masked_lm, CPU), SENTENCE, "bread", k=2)
+    assert candidates_of(larger, SENTENCE, "bread", k=5) == as_before
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(masked_lm: Path, tmp_path: Path) -> None:
+    shutil.copytree(masked_lm, tmp_path / "lm")
+    tokenizer = AutoTokenizer.from_pretrained(masked_lm)
+    tokenizer.add_tokens(["gamma"])
+    tokenizer.save_pretrained(tmp_path / "lm")
+    with pytest.raises(UserError, match=r"its tokenizer has \d+ tokens, and the model only \d+: tokens were added"):
+        load_masked_lm(tmp_path / "lm", CPU)
 
 
 def test_a_folder_without_a_model_and_pickled_weights_are_refused(masked_lm: Path, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
+import errno
 import pickle
+import resource
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +12,7 @@ from conftest import make_sentences
 from textbook.errors import UserError
 from textbook.models.encoder import load_tokenizer
 from textbook.training.engine import token_file
-from textbook.training.engine.token_file import tokenize_book
+from textbook.training.engine.token_file import Column, tokenize_book
 from textbook.training.engine.tokens import open_tokens, tokenize
 
 SENTENCES = make_sentences(700, seed=0)
@@ -114,3 +116,16 @@ def test_concurrent_calls_tokenise_a_textbook_once(book, tiny_teacher, tmp_path,
             call.result()
     assert sorted(groups) == [0, 1, 2, 3]
     assert len(open_tokens(tmp_path / "tokens")) == 700
+
+
+def test_a_full_disk_is_an_error_with_its_number(tmp_path):
+    """NumPy's `tofile` would only say how much it wrote."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
+    try:
+        column = Column(tmp_path / "column.npy", np.dtype(np.uint16))
+        with pytest.raises(OSError, match="File too large") as error:
+            column.append(np.zeros(100_000, np.uint16))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert error.value.errno == errno.EFBIG
