@@ -118,3 +118,18 @@ def test_the_argument_at_is_the_item_of_the_stage_that_dvc_runs(monkeypatch, ite
 def test_without_an_item_the_argument_at_is_refused(tmp_path, monkeypatch, stage):
     monkeypatch.setitem(ENVIRONMENT, "DVC_STAGE", stage)
     assert "@: stands for the item" in refused(tmp_path, "pipelines.stages.task", "@")
+
+
+WARNING = """
+import warnings
+from pipelines.cli import run
+
+def main() -> None:
+    warnings.warn("encoder: its head is replaced", stacklevel=2)
+
+run(main)
+"""
+
+
+def test_a_warning_is_one_line_without_the_place_in_the_code():
+    assert run("-c", WARNING).stderr == "warning: encoder: its head is replaced\n"
