@@ -23,6 +23,7 @@ DOES_NOT_DECIDE = {
     "textbook.models.flops": "counts operations, for the log and the student's budget",
     "textbook.params": "stages declare the values they read; the schema only checks them",
     "textbook.params_file": "loads the parameters; see textbook.params",
+    "textbook.ray_start": "starts Ray or connects to a cluster",
     "textbook.ray_tasks": "decides where work runs, not its result",
 }
 """Modules that are left out of the closure, with the reason. Modules that only they import are left out too."""

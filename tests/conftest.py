@@ -152,6 +152,15 @@ def train_masked_lm(folder: Path, family: str) -> None:
     model.save_pretrained(folder)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for PyTorch. More would slow down tiny models, many times so beside another job."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session", params=["bert", "roberta"])
 def masked_lm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Hugging Face folder with a tiny masked language model, once with WordPiece and once with byte-level BPE."""
@@ -174,13 +183,19 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_teacher: Path) -> obj
 @pytest.fixture(scope="module")
 def local_ray(request: pytest.FixtureRequest) -> Iterator[None]:
     """Ray on this machine. Its workers can import the test's module and this one."""
-    import ray
+    from textbook.ray_start import start_ray
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
+        for name in ("RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+            patch.setenv(name, "restored after the tests")
         folders = [str(request.path.parent), str(Path(__file__).parent)]
         patch.setenv("PYTHONPATH", os.pathsep.join(folders), prepend=os.pathsep)
-        ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        with pytest.MonkeyPatch.context() as four_cores:
+            four_cores.setattr(os, "sched_getaffinity", lambda _process: set(range(4)))
+            start_ray()
+        import ray
+
         yield
         ray.shutdown()
 

@@ -3,18 +3,18 @@
 Every machine of the cluster must have the project's folder at the same path.
 """
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from textbook.ray_start import cluster_address, start_ray
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 WORTH_BYTES = 64 << 20  # input size below which Ray takes longer to start than one core takes for the work
-STORE_BYTES = 100 << 20  # small, because items and results are only names and counts
 
 
 def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -> list[R]:
@@ -32,7 +32,7 @@ def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -
     """
     with tqdm(total=len(items), desc=label, unit="shard", disable=None if len(items) > 1 else True) as bar:
         worthwhile = size >= WORTH_BYTES and len(os.sched_getaffinity(0)) > 1
-        if len(items) > 1 and (worthwhile or "RAY_ADDRESS" in os.environ):
+        if len(items) > 1 and (worthwhile or cluster_address()):
             return _run_with_ray(work, items, bar)
         results = []
         for item in items:
@@ -41,26 +41,10 @@ def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -
         return results
 
 
-def start_ray() -> None:
-    """Connect to the Ray cluster at `RAY_ADDRESS`, or start a local one on the cores and GPUs of this machine."""
-    import ray
-
-    if not ray.is_initialized():
-        settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-        if "RAY_ADDRESS" not in os.environ:  # `ray.init` connects to that address by itself
-            settings |= {
-                "address": "local",  # never join a cluster that another user runs on this machine
-                "num_cpus": len(os.sched_getaffinity(0)),
-                "object_store_memory": STORE_BYTES,
-                "include_dashboard": False,
-            }
-        ray.init(**settings)
-
-
 def _run_with_ray(work: Callable[[T], R], items: Sequence[T], bar: Any) -> list[R]:
+    start_ray()
     import ray
 
-    start_ray()
     task: Any = ray.remote(work_on)
     shared = ray.put(work)
     indices = {task.remote(shared, item): index for index, item in enumerate(items)}

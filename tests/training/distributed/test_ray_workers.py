@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +17,7 @@ from textbook.errors import UserError
 from textbook.training.distributed.ray_workers import Report, count_devices, resolve_processes, run_processes
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
 
 
 def meet(folder: Path, name: str, report: Report) -> tuple[float, str]:
@@ -66,3 +69,20 @@ def test_more_processes_than_devices_are_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UserError) as error:
         resolve_processes(count + 1, "teacher.processes")
     assert str(error.value) == f"teacher.processes = {count + 1}: must be at most {count}, the number of {kind}s"
+
+
+TWO_PROCESSES = """
+import torch.distributed as dist
+from textbook.training.distributed.ray_workers import run_processes
+
+print(sorted(run_processes(lambda report: dist.get_rank(), 2, "test", 1)))
+"""
+
+
+def test_processes_start_with_a_long_temporary_folder_and_without_a_home(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    environment = {**os.environ, "TMPDIR": str(long), "HOME": "/nonexistent", "PYTHONPATH": str(ROOT / "src")}
+    environment.pop("RAY_ADDRESS", None)
+    process = subprocess.run([sys.executable, "-c", TWO_PROCESSES], env=environment, capture_output=True, text=True)
+    assert process.stdout == "[0, 1]\n", process.stderr

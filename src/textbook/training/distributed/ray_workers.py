@@ -14,7 +14,7 @@ import torch.distributed as dist
 from tqdm import tqdm
 
 from textbook.errors import UserError
-from textbook.ray_tasks import start_ray
+from textbook.ray_start import cluster_address, start_ray
 
 R = TypeVar("R")
 Report = Callable[[int, str], None]
@@ -25,10 +25,10 @@ POLL_SECONDS = 0.3
 
 def count_devices() -> tuple[int, str]:
     """The number of devices, and their kind: `GPU`, or `CPU core` if there is no GPU."""
-    if "RAY_ADDRESS" in os.environ:
+    if cluster_address():
+        start_ray()
         import ray
 
-        start_ray()
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
         gpus, cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
     else:
@@ -66,11 +66,11 @@ def run_processes(work: Callable[[Report], R], processes: int, label: str, steps
     Raises:
         UserError: a process died; other exceptions of `work` are raised as they are.
     """
+    start_ray()
     import ray
     from ray.util.placement_group import placement_group, remove_placement_group
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-    start_ray()
     count, kind = count_devices()
     resources = {"CPU": 1, "GPU": 1} if kind == "GPU" else {"CPU": max(1, count // processes)}
     group = placement_group([resources] * processes)
@@ -87,7 +87,7 @@ def run_processes(work: Callable[[Report], R], processes: int, label: str, steps
                 scheduling_strategy=strategy,
             )(Process)
             actors.append(actor.remote())
-        address = ray.get(actors[0].listen.remote("RAY_ADDRESS" not in os.environ))
+        address = ray.get(actors[0].listen.remote(not cluster_address()))
         shared = ray.put(work)
         ranks = {actor.run.remote(shared, rank, processes, address): rank for rank, actor in enumerate(actors)}
         results: dict[int, R] = {}
