@@ -13,6 +13,11 @@ set -euo pipefail
 cd "$SLURM_SUBMIT_DIR"
 source .venv/bin/activate
 export RAY_DISABLE_USAGE_STATS=1
+# All processes of this job's Ray share a token, and Ray refuses everyone else. Only this user can read the file.
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$PWD/.cache/ray-token-$SLURM_JOB_ID"
+mkdir -p .cache
+trap 'rm -f "$RAY_AUTH_TOKEN_PATH"' EXIT
+(umask 077 && python -c 'import secrets; print(secrets.token_hex(32), end="")' >"$RAY_AUTH_TOKEN_PATH")
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 address="$(getent hosts "${nodes[0]}" | awk '{ print $1; exit }'):6379"
 
