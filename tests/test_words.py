@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textbook.words import _SIMPLE, INVISIBLE, MARKS, canonical, word_spans, words
+from textbook.words import INVISIBLE, MARKS, SIMPLE, canonical, word_spans, words
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_the_same_text_has_the_same_words(text: str) -> None:
 
 
 def test_text_that_is_split_the_simple_way_has_no_marks_and_no_invisible_characters() -> None:
-    simple = "".join(filter(_SIMPLE.fullmatch, map(chr, range(0x110000))))
+    simple = "".join(filter(SIMPLE.fullmatch, map(chr, range(0x110000))))
     assert re.findall(f"[{MARKS}{INVISIBLE}]", simple) == []
-    assert _SIMPLE.fullmatch("“Naïve” – Ελληνικά, русский, عربي 한국어 Việt")
+    assert SIMPLE.fullmatch("“Naïve” – Ελληνικά, русский, عربي 한국어 Việt")
 
 
 @given(st.text() | scripts)

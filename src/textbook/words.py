@@ -20,6 +20,7 @@ _DROPPED = (
     "\u00ad\u034f\u061c\u180b-\u180f\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
 )
 _JOINERS = "\u200c\u200d"
+ZERO_WIDTH_SPACE = "\u200b"
 INVISIBLE = _DROPPED + _JOINERS
 """Characters that do not end a word, for a class of a regular expression."""
 _MARKS = [code for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M"]
@@ -42,7 +43,7 @@ _WORD = re.compile(
     rf"[^\W_]{_INSIDE}*(?:(?:[{INVISIBLE}]*'[{INVISIBLE}]*(?=\w)|[{INVISIBLE}]+(?={_INSIDE})){_INSIDE}+)*"
 )
 # Text without marks and invisible characters, in scripts with spaces: Latin, Greek, Cyrillic, Hebrew, Arabic, Korean.
-_SIMPLE = re.compile(
+SIMPLE = re.compile(
     "[\0-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u0590\u05d0-\u060f\u061b\u061d-\u064a\u0660-\u066f\u0671-\u06d5\u06ee-\u06ff"
     "\u1e00-\u200b\u2010-\u2029\u202f-\u205f\u2070-\u20cf\u2100-\u2bff\uac00-\ud7a3]*"
 )
@@ -56,7 +57,7 @@ def words(text: str) -> list[str]:
     """Return the words of a text in order, in lower case."""
     if text.isascii():
         return _PLAIN_WORD.findall(text.lower())
-    if _SIMPLE.fullmatch(text):
+    if SIMPLE.fullmatch(text):
         return _PLAIN_WORD.findall(_with_apostrophes(_lower(text)))
     text = _with_apostrophes(_lower(_DROP.sub("", text))).replace("_", " ")
     if not _RUN.search(text):
@@ -70,7 +71,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
     The spans are those of `words(text)`, one for one, also if the text is not in NFC.
     """
-    if text.isascii() or _SIMPLE.fullmatch(text):
+    if text.isascii() or SIMPLE.fullmatch(text):
         return [match.span() for match in _PLAIN_WORD.finditer(_with_apostrophes(text))]
     return list(_spans(_with_apostrophes(text).replace("_", " ")))
 

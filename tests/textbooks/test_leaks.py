@@ -1,13 +1,13 @@
 """Evaluation data does not reach a textbook."""
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textbook.textbooks.leaks import LeakFilter, _as_bytes, _hash_words, _suspect
-from textbook.words import words
+from textbook.textbooks.leaks import LeakFilter, _suspect
+from textbook.word_bytes import text_bytes
+from textbook.words import canonical, words
 
 NGRAM = 4
 EVALUATION = ["The cast is fine, but the plot is thin.", "Dull!"]
@@ -36,6 +36,35 @@ def test_a_sentence_that_repeats_evaluation_data_leaks(sentence: str) -> None:
 )
 def test_a_sentence_similar_to_evaluation_data_does_not_leak(sentence: str) -> None:
     assert not LeakFilter(EVALUATION, NGRAM).leaks(sentence)
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "text"),
+    [
+        ("cafe\u0301 déjà vu", "Café  déjà\u00a0VU"),
+        ("İyi bir film", "iyi BİR film"),
+        ("ΚΑΛΟΣ ΛΟΓΟΣ", "καλός λόγος".replace("ό", "ο")),
+        ("!!!", "!!!"),
+        ("😀 👍", "😀  👍"),
+        ("หนังสนุก", "หนังสนุก"),
+        ("电影", "电影"),
+    ],
+)
+def test_the_same_text_leaks_in_all_scripts(evaluation: str, text: str) -> None:
+    assert canonical(evaluation) == canonical(text)
+    assert LeakFilter([evaluation], NGRAM).leaks(text)
+    assert find([evaluation], NGRAM, [text, "other"]) == [True, False]
+
+
+@pytest.mark.parametrize(("evaluation", "text"), [("!!!", "..."), ("😀", "😡"), ("", "?")])
+def test_without_words_only_the_same_text_leaks(evaluation: str, text: str) -> None:
+    assert find([evaluation], NGRAM, [evaluation, text]) == [True, False]
+
+
+def test_four_hindi_words_are_no_leak_of_eight() -> None:
+    evaluation, sentence = "हर घर में होनी चाहिए यह किताब", "यह खाना हर घर में होनी"
+    assert not LeakFilter([evaluation], 8).leaks(sentence)
+    assert LeakFilter([evaluation], 4).leaks(sentence)
 
 
 def test_n_grams_do_not_span_evaluation_sentences() -> None:
@@ -75,7 +104,12 @@ def find(evaluation: list[str], ngram: int, texts: list[str]) -> list[bool]:
     return LeakFilter(evaluation, ngram).find(pa.chunked_array([pa.array(texts, pa.string())])).tolist()
 
 
-text = st.one_of(sentences, st.text("ab'’_ -.é😀İK", max_size=12), st.text(max_size=12))
+text = st.one_of(sentences, st.text("ab'’_ -.éÉ😀İKȺⱥΣς\u0301\u00ad中がก", max_size=12), st.text(max_size=12))
+
+
+@given(text)
+def test_the_same_text_always_leaks(evaluation: str) -> None:
+    assert find([evaluation], NGRAM, [canonical(evaluation)]) == [True]
 
 
 @settings(deadline=None, max_examples=60)
@@ -94,20 +128,8 @@ def test_find_handles_slices_and_empty_chunks() -> None:
     assert leaks.find(column[:0]).tolist() == []
 
 
-def count_words(text: str) -> int:
-    """The number of words hashed; -1 if the text cannot be hashed."""
-    data, offsets = _as_bytes(pa.array([text]))
-    return _hash_words(data, 0, offsets[1], np.zeros(len(data) + 1, np.int64))
-
-
-@pytest.mark.parametrize("separator", [chr(code) for code in (*range(0x80), *range(0x2000, 0x2040))])
-def test_hashing_splits_words_like_the_words_function(separator: str) -> None:
-    for sentence in (f"a{separator}b", f"{separator}a{separator}{separator}b{separator}", f"a'{separator}b", separator):
-        assert count_words(sentence) == len(words(sentence)), ascii(sentence)
-
-
 def test_only_suspects_are_checked_word_by_word() -> None:
     leaks = LeakFilter(EVALUATION, NGRAM)
-    texts = ["Thin plot, fine cast — “great”", "THE CAST IS FINE", "dull", "A café", "the cast is dull"]
-    suspects = _suspect(*_as_bytes(pa.array(texts)), NGRAM, leaks.table, 2)
+    texts = ["Thin plot, fine café — “great”", "THE CAST IS FINE", "dull", "हिन्दी", "the cast is dull"]
+    suspects = _suspect(*text_bytes(pa.array(texts)), NGRAM, leaks.table, 2)
     assert suspects.tolist() == [False, True, True, True, False]
