@@ -10,9 +10,17 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textbook.corpus.duplicates import Stretch, count_duplicates, cut_shards, duplicates_in, find_duplicates
+from textbook.corpus.duplicates import (
+    Stretch,
+    _canonical_bytes,
+    count_duplicates,
+    cut_shards,
+    duplicates_in,
+    find_duplicates,
+)
+from textbook.words import canonical
 
-shards_of_text = st.lists(st.lists(st.text("ab É", max_size=2)), max_size=4)
+shards_of_text = st.lists(st.lists(st.text("aA éÉ\u0301\n", max_size=2)), max_size=4)
 
 
 def write_shards(folder: Path, shards: list[list[str]], group_rows: int) -> list[Path]:
@@ -23,8 +31,9 @@ def write_shards(folder: Path, shards: list[list[str]], group_rows: int) -> list
 
 
 def repeats(sentences: list[str]) -> list[int]:
-    """The places of sentences that repeat an earlier one, by a plain search."""
-    return [place for place, sentence in enumerate(sentences) if sentence in sentences[:place]]
+    """The places of sentences that are the same text as an earlier one, by a plain search."""
+    forms = [canonical(sentence) for sentence in sentences]
+    return [place for place, form in enumerate(forms) if form in forms[:place]]
 
 
 @settings(max_examples=60, deadline=None)
@@ -46,6 +55,13 @@ def test_all_but_the_first_of_equal_sentences_are_found(
     assert counts[1] == len(between)
     assert sum(counts) == len(expected)
     assert len(files) == max(1, -(-len(sentences) // bucket_rows))
+
+
+@settings(deadline=None)
+@given(st.lists(st.text() | st.text("aB \n\x1c\x7f\u00a0éÉİ"), max_size=5), st.integers(0, 3))
+def test_sentences_are_compared_by_their_canonical_form(texts: list[str], start: int) -> None:
+    column = pa.array(texts, pa.string())[start:]
+    assert _canonical_bytes(column) == [canonical(text).encode() for text in texts[start:]]
 
 
 @settings(max_examples=60, deadline=None)

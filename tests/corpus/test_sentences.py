@@ -47,6 +47,9 @@ HARD = {
         ("Great film<br /><BR>and great cast", ["Great film", "and great cast"]),
         ("A title\n\nA first\nline of text", ["A title", "A first line of text"]),
         ("  too \t many   blanks ", ["too many blanks"]),
+        ("यह अच्छा है। वह नहीं।", ["यह अच्छा है।", "वह नहीं।"]),
+        ("很好看。我喜欢！", ["很好看。", "我喜欢！"]),
+        ("هل قرأته؟ نعم.", ["هل قرأته؟", "نعم."]),
         ("cafe\u0301", ["café"]),
         (" <br/> \n\n ", []),
         ("", []),
@@ -76,7 +79,12 @@ def test_splitting_loses_no_character_and_leaves_clean_sentences(text: str) -> N
         ("one two", True),
         ("a b c", True),
         ("a b c d", False),
-        ("ü مرحبا 漢字😀..", True),
+        ("ü مرحبا 한국😀..", True),
+        ("well-made", True),  # words as in the keywords
+        ("one - , !", False),
+        ("🙂 one two 🙂", True),
+        ("कि की", True),
+        ("我喜欢", True),
         ("a 4567890123456", False),
     ],
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from textbook.corpus.merge import SCHEMA, write_corpus
 from textbook.corpus.shards import corpus_hash, corpus_size, read_shards, shard_paths, take_sentences
 from textbook.errors import UserError
+from textbook.words import canonical
 
 Sources = dict[str, list[str]]
 
@@ -42,11 +43,11 @@ def test_the_first_of_equal_sentences_is_kept_and_ids_are_consecutive(sources: S
         counts = make_corpus(folder, sources, shard_rows)
         shards = [pq.read_table(path) for path in shard_paths(folder)]
 
-    first: dict[str, str] = {}  # the source by sentence
+    first: dict[str, tuple[str, str]] = {}  # sentence and source by the canonical form of the sentence
     for source, sentences in sources.items():
         for text in sentences:
-            first.setdefault(text, source)
-    expected = [{"id": number, "sentence": text, "source": first[text]} for number, text in enumerate(first)]
+            first.setdefault(canonical(text), (text, source))
+    expected = [{"id": number, "sentence": text, "source": name} for number, (text, name) in enumerate(first.values())]
     assert pa.concat_tables(shards).to_pylist() == expected
     assert all(shard.schema == SCHEMA for shard in shards)
     assert all(shard.num_rows == shard_rows for shard in shards[:-1]), "a shard before the last one is not full"

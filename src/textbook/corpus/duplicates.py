@@ -1,6 +1,9 @@
 """Finding the sentences that repeat an earlier one, over many shards and in bounded memory.
 
-Each sentence is hashed to 128 bits. (The probability that any two of 10^10 different sentences share a hash is 10^-19.)
+Sentences are equal if they are the same text: case, Unicode composition and the kind of blanks do not matter; see
+`canonical`. The canonical form of each sentence is hashed to 128 bits. (The probability that any two of 10^10 different
+sentences share a hash is 10^-19.)
+
 The input is divided into stretches, and the sorted hashes of each stretch are written to a file. The hashes are then
 divided by value into buckets. Equal sentences have equal hashes, so they fall into the same bucket, and each bucket is
 read from all files and sorted separately. Memory holds one stretch or one bucket per core, however many sentences there
@@ -19,11 +22,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numba import njit
 from numpy.typing import NDArray
 
 from textbook.files import atomic_write
 from textbook.ray_tasks import run_all
+from textbook.word_bytes import text_bytes
+from textbook.words import canonical
 
 STRETCH_ROWS = 1_000_000
 BUCKET_ROWS = 4_000_000
@@ -111,11 +118,35 @@ def _write_hashes(item: tuple[Stretch, Path]) -> None:
     digests = bytearray()
     for chunk in stretch.read().chunks:
         for start in range(0, len(chunk), 65_536):
-            for sentence in chunk.slice(start, 65_536).cast(pa.binary()).to_pylist():
-                digests += blake2b(sentence, digest_size=16).digest()
+            for text in _canonical_bytes(chunk.slice(start, 65_536)):
+                digests += blake2b(text, digest_size=16).digest()
     halves = np.frombuffer(digests, "<u8").reshape(-1, 2)
     order = np.argsort(halves[:, 0], kind="stable")
     _save(target, np.stack([halves[order, 0], halves[order, 1], (order + stretch.place).astype(np.uint64)]))
+
+
+def _canonical_bytes(sentences: pa.StringArray) -> list[bytes]:
+    """The canonical form of each sentence, in UTF-8."""
+    texts: list[bytes] = pc.ascii_lower(sentences).cast(pa.binary()).to_pylist()
+    for place in np.flatnonzero(~_is_plain(*text_bytes(sentences))).tolist():
+        texts[place] = canonical(sentences[place].as_py()).encode()
+    return texts
+
+
+@njit(cache=True, nogil=True)
+def _is_plain(text: NDArray[np.uint8], offsets: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Whether each sentence is canonical but for its case: visible ASCII characters with single spaces between them."""
+    plain = np.ones(len(offsets) - 1, np.bool_)
+    for number in range(len(plain)):
+        after_space = True
+        for position in range(offsets[number], offsets[number + 1]):
+            byte = text[position]
+            if byte < 0x20 or byte >= 0x7F or (byte == 0x20 and after_space):
+                plain[number] = False
+                break
+            after_space = byte == 0x20
+        plain[number] &= not after_space or offsets[number] == offsets[number + 1]
+    return plain
 
 
 def _write_duplicates(bucket: tuple[int, int, Path], hashes: Sequence[Path]) -> None:

@@ -19,6 +19,7 @@ from textbook.ray_tasks import run_all
 from textbook.tables.dataset_parts import DatasetPart, read_dataset
 from textbook.tables.files import Part, table_format, table_size
 from textbook.tables.read import as_text, read_rows_of
+from textbook.word_bytes import count_words
 
 SCHEMA = pa.schema([("sentence", pa.string())])
 SUMMARY = "sentences.json"
@@ -41,8 +42,8 @@ def split_sentences(text: str, language: str) -> Iterator[str]:
 
 
 def keep_within(sentences: pa.StringArray, bounds: Corpus) -> pa.StringArray:
-    """The sentences whose numbers of words (separated by spaces) and characters are within the bounds."""
-    words = pc.add(pc.count_substring(sentences, " "), 1)
+    """The sentences whose numbers of words (as `words` divides them) and characters are within the bounds."""
+    words = pa.array(count_words(sentences))
     fits = pc.and_(pc.greater_equal(words, bounds.min_words), pc.less_equal(words, bounds.max_words))
     return sentences.filter(pc.and_(fits, pc.less_equal(pc.utf8_length(sentences), bounds.max_characters)))
 
@@ -116,9 +117,7 @@ def _write_shard(item: tuple[Part | DatasetPart, Path], source: Source, bounds: 
 
         characters = 0
         columns = [source.column]
-        blocks = (
-            read_rows_of(part, columns, source) if isinstance(part, Part) else read_dataset(part, columns, source)
-        )
+        blocks = read_rows_of(part, columns, source) if isinstance(part, Part) else read_dataset(part, columns, source)
         for block in blocks:
             counts["rows"] += len(block)
             for text in as_text(part.path, block, source.column):
