@@ -114,6 +114,11 @@ def test_a_larger_corpus_matches_the_reference(tmp_path: Path) -> None:
         check_hits(hits, number, reference(corpus, query), 40)
 
 
+def test_a_word_may_occur_more_than_65535_times_in_a_sentence(tmp_path: Path) -> None:
+    corpus = ["film " * 65_537 + "plot", "film film plot", "plot"]
+    check_hits(make_index(tmp_path, corpus).search([["film"]], 3), 0, reference(corpus, ["film"]), 3)
+
+
 def test_ties_are_broken_by_id(tmp_path: Path) -> None:
     corpus = ["other"] * 3 + ["same words"] * 50 + ["other"] * 3
     ids, scores = hits_of(make_index(tmp_path, corpus).search([["words", "same"]], 20), 0)

@@ -122,7 +122,7 @@ def _count_words(sentences: Iterable[str], vocabulary: dict[str, int]) -> dict[s
     starts = np.concatenate([[0], np.cumsum(np.bincount(keys >> 32, minlength=len(vocabulary)))])
     ids = (keys & 0xFFFFFFFF).astype(np.int32)
     return {
-        "counts": counts.astype(np.uint16),
+        "counts": counts.astype(np.uint32),
         "ids": ids,
         "starts": starts,
         "lengths": sentence_lengths.astype(np.int32),
