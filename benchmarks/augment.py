@@ -38,6 +38,7 @@ from textbook.assets.manifest import locate
 from textbook.files import write_json
 from textbook.models.flops import encoder_flops
 from textbook.params_file import load_params
+from textbook.retrieval.stop_words import read_stop_words
 from textbook.tasks.splits import read_split, texts
 from textbook.textbooks.augmentation.candidates import (
     Doubled,
@@ -160,7 +161,7 @@ def masked_words(lm: MaskedLm, sentences: list[str]) -> Masked:
     return [
         (sentence, span)
         for sentence in double(lm, sentences)
-        for span in eligible(sentence.sentence)
+        for span in eligible(sentence.sentence, read_stop_words("en"))
         if span in sentence.places
     ]
 

@@ -46,6 +46,7 @@ from textbook.params import Index, Params
 from textbook.params_file import load_params
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.rake import query
+from textbook.retrieval.stop_words import read_stop_words
 from textbook.tables.files import choose_tables, cut_table
 from textbook.tasks.prepare import prepare_task
 from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, sentences
@@ -57,6 +58,7 @@ from textbook.words import words
 
 RESULTS = Path("benchmarks/results/retrieval.json")
 PHRASES, NGRAM, HASH = 20, 8, "hash"
+STOP_WORDS = read_stop_words("en")
 SMALL = 100_000  # sentences in the corpus for Whoosh, which is slow
 TOP = 10  # k at which the engines are compared
 MAX_TURNS, MAX_SECONDS = 9, 30  # no turn starts after either limit
@@ -132,7 +134,7 @@ def make_textbook(corpus: Path, built: Path, task: Path, k: int, anchors: int, t
     index = open_index(built, HASH)
 
     def run(texts: Sequence[str]) -> int:
-        merged = retrieve(index, texts, k=k, phrases=PHRASES)
+        merged = retrieve(index, texts, k=k, phrases=PHRASES, stop_words=STOP_WORDS)
         ids = merged.order()
         leaks = LeakFilter(evaluation, NGRAM)
         return write_book(corpus, ids, leaks, target, rank=merged.rank[ids], score=merged.score[ids])["sentences"]
@@ -235,7 +237,7 @@ def bench(profile: str | None, name: str, k: int, peer: int, whoosh: int, folder
     record(validation_seconds=seconds, validation_peak_gb=peak)
 
     _, index_peak = in_child(index, corpus, folder / "index")
-    queries = [query(anchor, PHRASES)[0] for anchor in anchors]
+    queries = [query(anchor, PHRASES, STOP_WORDS)[0] for anchor in anchors]
     bm25s_queries = spread(queries, peer)
     book = folder / "book.parquet"
     arguments = (corpus, folder / "index", task, k, len(anchors), book)

@@ -71,6 +71,8 @@ SAVED = {"name": "saved", "stream": True}
         ),
         ({"evaluate.lengths": [16, 65]}, "evaluate.lengths = [16, 65]: must not exceed adapt.max_length = 64"),
         ({"corpus.min_words": 65}, "corpus.min_words = 65: must not exceed corpus.max_words = 64"),
+        ({"corpus.language": "xx"}, "corpus.language = 'xx': has no list of stop words; must be one of af, ar, bg,"),
+        ({"corpus.language": "lo"}, "corpus.language = 'lo': Lao, which is written without spaces, is not supported;"),
         ({"tasks.mood.labels": ["good", "good"]}, "tasks.mood.labels = ['good', 'good']: must name each class once"),
         (
             {"tasks.mood.scale": [0, 5]},

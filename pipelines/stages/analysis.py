@@ -6,6 +6,7 @@ from textbook.files import atomic_write, read_json, write_csv
 from textbook.params import Params
 from textbook.reporting.curves import dots
 from textbook.reporting.paper import beside_paper
+from textbook.retrieval.stop_words import read_stop_words
 from textbook.textbooks.measures.analysis import CONTEXTUALIZED, CORPORA, TASK, analyse
 
 
@@ -16,7 +17,8 @@ def main(params: Params) -> None:
         books = {name: TEXTBOOKS / task / f"{name}.parquet" for name in CORPORA if name != TASK}
         corpora = {TASK: TASKS / task / "train.parquet"} | {n: path for n, path in books.items() if path.is_file()}
         figures = TEXTBOOKS / task / f"{CONTEXTUALIZED}.json"
-        analyses.append(analyse(task, corpora, read_json(figures)["k"] if CONTEXTUALIZED in corpora else None))
+        k = read_json(figures)["k"] if CONTEXTUALIZED in corpora else None
+        analyses.append(analyse(task, corpora, k, read_stop_words(params.corpus.language)))
     overlaps = beside_paper("figure3", [row for analysis in analyses for row in analysis.overlaps])
     sizes = beside_paper("table1", [row for analysis in analyses for row in analysis.sizes])
     diversity = beside_paper("table3", [row for analysis in analyses for row in analysis.diversity])

@@ -9,6 +9,7 @@ from pipelines.work import work_folder
 from textbook.assets.manifest import MANIFEST, locate
 from textbook.files import read_json, remove
 from textbook.params import Params
+from textbook.retrieval.stop_words import read_stop_words
 from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, texts
 from textbook.textbooks.augmentation.candidates import load_masked_lm
 from textbook.textbooks.augmentation.variants import find_slots, keep_slots, write_augmented
@@ -29,11 +30,12 @@ def main(params: Params, task: str) -> None:
         find_slots,
         lm=load_masked_lm(locate(ASSETS / settings.masked_lm), best_device().kind),
         vectors=read_vectors(locate(ASSETS / settings.vectors)),
+        stop_words=read_stop_words(params.corpus.language),
         k=settings.candidates,
         batch=settings.batch,
     )
     assets = [read_json(ASSETS / name / MANIFEST) for name in (settings.masked_lm, settings.vectors)]
-    work = work_folder(f"augmented@{task}", assets, settings.candidates)
+    work = work_folder(f"augmented@{task}", assets, settings.candidates, params.corpus.language)
     leaks = LeakFilter(evaluation, params.textbooks.leak_ngram)
     context = {
         "text": ["sentence"] if second is None else ["sentence", "sentence2"],

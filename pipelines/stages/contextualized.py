@@ -12,6 +12,7 @@ from pipelines.textbooks import Figures, write_textbook
 from textbook.corpus.shards import corpus_hash, corpus_size, take_sentences
 from textbook.params import Params
 from textbook.retrieval.engines import open_index
+from textbook.retrieval.stop_words import read_stop_words
 from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, sentences, texts
 from textbook.textbooks.book import write_book
 from textbook.textbooks.budget import fit_budget
@@ -29,7 +30,10 @@ def main(params: Params, task: str) -> None:
     train, evaluation = read_split(TASKS / task, TRAIN), evaluation_sentences(TASKS / task)
     anchors, in_pairs = sentences(train), settings.pairs and texts(train)[1] is not None
     index = open_index(INDEX / params.index.engine, corpus_hash(CORPUS))
-    merged = retrieve(index, anchors, k=settings.k, phrases=settings.phrases, keep_anchors=in_pairs)
+    stop_words = read_stop_words(params.corpus.language)
+    merged = retrieve(
+        index, anchors, k=settings.k, phrases=settings.phrases, stop_words=stop_words, keep_anchors=in_pairs
+    )
     k = fit_budget(merged, settings.budget, CORPUS) if settings.budget else settings.k
     ids, partners = merged.pairs(k) if in_pairs else (merged.order(k), None)
     leaks = LeakFilter(evaluation, params.textbooks.leak_ngram)
@@ -52,13 +56,13 @@ def main(params: Params, task: str) -> None:
             "anchors_without_keywords": merged.without_keywords,
             "anchors_without_hits": merged.without_hits,
             **written,
-            **_overlaps(TASKS / task / "train.parquet", path, written["sentences"]),
+            **_overlaps(TASKS / task / "train.parquet", path, written["sentences"], stop_words),
         }
 
     write_textbook(task, KIND, write, lambda path, figures: check_sample(KIND, path, figures, context))
 
 
-def _overlaps(task: Path, book: Path, sentences: int) -> dict[str, float]:
+def _overlaps(task: Path, book: Path, sentences: int, stop_words: frozenset[str]) -> dict[str, float]:
     """The vocabulary overlaps with the task, of the textbook and of a random sample (Figure 3 of the paper).
 
     An overlap is the share of the most frequent words in common, in percent.
@@ -68,9 +72,9 @@ def _overlaps(task: Path, book: Path, sentences: int) -> dict[str, float]:
     """
     ids = np.sort(sample(corpus_size(CORPUS), sentences, seed=0))
     random = (batch for part in take_sentences(CORPUS, ids) for batch in part.select(["sentence"]).to_batches())
-    (of_task,) = count_vocabulary(read_texts(task), [pq.read_metadata(task).num_rows])
-    (of_book,) = count_vocabulary(read_texts(book), [pq.read_metadata(book).num_rows])
-    (of_sample,) = count_vocabulary(random, [len(ids)])
+    (of_task,) = count_vocabulary(read_texts(task), [pq.read_metadata(task).num_rows], stop_words)
+    (of_book,) = count_vocabulary(read_texts(book), [pq.read_metadata(book).num_rows], stop_words)
+    (of_sample,) = count_vocabulary(random, [len(ids)], stop_words)
     vocabularies = {"overlap_with_task": of_book, "overlap_of_random_sample": of_sample}
     return {name: round(overlap(vocabulary.top, of_task.top), 2) for name, vocabulary in vocabularies.items()}
 

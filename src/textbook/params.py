@@ -182,9 +182,9 @@ class Corpus(Section):
     sources: dict[Name, Source]
     """Sources of general text, by name. The corpus stores the name of its source with every sentence."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
-    """ISO 639 code of the language, for the sentence splitter."""
+    """ISO 639 code of the language, for the sentence splitter and the stop words, such as `en`, `de` or `zh`."""
     min_words: PositiveInt
-    """Minimum length of a sentence in words; shorter ones are dropped."""
+    """Minimum length of a sentence in words (see `textbook.words`); shorter ones are dropped."""
     max_words: PositiveInt
     """Maximum length of a sentence in words; longer ones are dropped."""
     max_characters: PositiveInt

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from textbook.errors import UserError
+from textbook.languages import language_problem
 from textbook.params import AXES, ClassMetric, NumberMetric, Params, Task
 
 
@@ -96,9 +97,8 @@ def _describe(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
     if problem["type"] == "invalid_key":
         return key, ": is not text; a key that is a number or a word such as yes must be in quotes"
     if location[-1] == "[key]":
-        return key.removesuffix(
-            ".[key]"
-        ), ": must start with a lower-case letter and have only lower-case letters, digits and _, at most 60"
+        rule = "must start with a lower-case letter and have only lower-case letters, digits and _, at most 60"
+        return key.removesuffix(".[key]"), f": {rule}"
     keys: list[str] = []
     value: Any = raw
     for part in location:
@@ -173,6 +173,8 @@ def _contradictions(params: Params) -> list[str]:
                 problems.append(
                     f"{where}: {key!r} must be a parameter of distill or adapt other than {', '.join(AXES)}"
                 )
+    if problem := language_problem(params.corpus.language):
+        problems.append(f"corpus.language = {params.corpus.language!r}: {problem}")
     low, high = params.corpus.min_words, params.corpus.max_words
     if low > high:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")

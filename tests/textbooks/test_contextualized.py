@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,10 +18,14 @@ from textbook.params import Index
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.hits import Hits, SearchIndex
 from textbook.retrieval.rake import query
+from textbook.retrieval.stop_words import read_stop_words
 from textbook.textbooks import contextualized
-from textbook.textbooks.contextualized import UNSEEN, Merged, retrieve
+from textbook.textbooks.contextualized import UNSEEN, Merged
+from textbook.textbooks.contextualized import retrieve as retrieve_with
 
 PHRASES = 20
+STOP_WORDS = read_stop_words("en")
+retrieve = partial(retrieve_with, phrases=PHRASES, stop_words=STOP_WORDS)
 Best = dict[int, tuple[int, float]]  # rank and score by id
 
 word = st.sampled_from(["plot", "film", "cast", "Paris", "zebra", "the", "is"])
@@ -38,7 +43,7 @@ def union(index: SearchIndex, anchors: list[str], k: int) -> Best:
     """Search for one anchor at a time: the best rank of each sentence, and the highest score at this rank."""
     best: Best = {}
     for anchor in anchors:
-        hits = index.search([query(anchor, PHRASES)[0]], k)
+        hits = index.search([query(anchor, PHRASES, STOP_WORDS)[0]], k)
         for place in range(hits.counts[0]):
             number, hit = int(hits.ids[0, place]), (place + 1, float(hits.scores[0, place]))
             best[number] = min(best.get(number, hit), hit, key=lambda hit: (hit[0], -hit[1]))
@@ -57,7 +62,7 @@ def test_the_result_is_the_union_over_the_anchors_by_rank_score_and_id(
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(contextualized, "ANCHOR_BATCH", batch)
         index = make_index(Path(name), corpus)
-        merged = retrieve(index, anchors, k=k, phrases=PHRASES)
+        merged = retrieve(index, anchors, k=k)
         best = union(index, anchors, k)
     assert as_best(merged) == best
     assert merged.order().tolist() == sorted(best, key=lambda number: (best[number][0], -best[number][1], number))
@@ -72,7 +77,7 @@ def test_a_smaller_k_gives_exactly_the_sentences_up_to_that_rank(
 ) -> None:
     with TemporaryDirectory() as name:
         index = make_index(Path(name), corpus)
-        small, large = (retrieve(index, anchors, k=k, phrases=PHRASES) for k in (small_k, small_k + extra))
+        small, large = (retrieve(index, anchors, k=k) for k in (small_k, small_k + extra))
     order = large.order()
     prefix = order[large.rank[order] <= small_k]
     assert small.order().tolist() == prefix.tolist() == order[: len(prefix)].tolist()
@@ -86,7 +91,7 @@ def test_the_order_of_the_anchors_does_not_matter(corpus: list[str], anchors: li
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     with TemporaryDirectory() as name:
         index = make_index(Path(name), corpus)
-        original, reordered = (retrieve(index, texts, k=5, phrases=PHRASES) for texts in (anchors, shuffled))
+        original, reordered = (retrieve(index, texts, k=5) for texts in (anchors, shuffled))
     assert as_best(original) == as_best(reordered)
 
 
@@ -98,11 +103,11 @@ def test_pairs_are_consecutive_sentences_of_the_same_anchor(
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(contextualized, "ANCHOR_BATCH", batch)
         index = make_index(Path(name), corpus)
-        merged = retrieve(index, anchors, k=k, phrases=PHRASES, keep_anchors=True)
+        merged = retrieve(index, anchors, k=k, keep_anchors=True)
         best = union(index, anchors, k)
         owner: dict[int, int] = {}
         for number, anchor in enumerate(anchors):
-            hits = index.search([query(anchor, PHRASES)[0]], k)
+            hits = index.search([query(anchor, PHRASES, STOP_WORDS)[0]], k)
             for place in range(hits.counts[0]):
                 sentence = int(hits.ids[0, place])
                 if best[sentence] == (place + 1, float(hits.scores[0, place])):
@@ -129,9 +134,9 @@ def test_the_result_does_not_depend_on_the_batch_size(
     index: SearchIndex, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anchors = ["The plot in spring", "Paris", "A zebra", "The plot", "It is.", "nothing known"]
-    expected = retrieve(index, anchors, k=3, phrases=PHRASES)
+    expected = retrieve(index, anchors, k=3)
     monkeypatch.setattr(contextualized, "ANCHOR_BATCH", batch)
-    merged = retrieve(index, anchors, k=3, phrases=PHRASES)
+    merged = retrieve(index, anchors, k=3)
     assert as_best(merged) == as_best(expected)
     assert (merged.hits, merged.without_hits, merged.without_keywords) == (
         expected.hits,
@@ -147,22 +152,22 @@ def test_a_better_rank_wins_over_a_higher_score_in_any_order(
     index = make_index(tmp_path, ["zebra lion tiger", "zebra lion", "something else"])
     monkeypatch.setattr(contextualized, "ANCHOR_BATCH", batch)
     anchors = ["zebra lion tiger", "lion"]
-    second, first = (as_best(retrieve(index, [anchor], k=3, phrases=PHRASES))[1] for anchor in anchors)
+    second, first = (as_best(retrieve(index, [anchor], k=3))[1] for anchor in anchors)
     assert (second[0], first[0]) == (2, 1)
     assert second[1] > first[1], "the test needs a worse rank with a higher score"
     for ordered in (anchors, anchors[::-1]):
-        assert as_best(retrieve(index, ordered, k=3, phrases=PHRASES))[1] == first
+        assert as_best(retrieve(index, ordered, k=3))[1] == first
 
 
 def test_hits_and_anchors_without_hits_are_counted(index: SearchIndex) -> None:
-    merged = retrieve(index, ["plot", "It is what it is.", "unheard", "..."], k=5, phrases=PHRASES)
+    merged = retrieve(index, ["plot", "It is what it is.", "unheard", "..."], k=5)
     assert merged.hits == 2 + 1  # two sentences with `plot`, one for the anchor that fell back to all its words
     assert merged.without_keywords == 2
     assert merged.without_hits == 2
 
 
 def test_progress_is_shown(index: SearchIndex, capsys: pytest.CaptureFixture[str]) -> None:
-    retrieve(index, ["plot"] * 7, k=1, phrases=PHRASES)
+    retrieve(index, ["plot"] * 7, k=1)
     assert re.search(r"retrieve: 100%.* 7/7 ", capsys.readouterr().err)
 
 
@@ -174,7 +179,7 @@ def test_a_search_error_reaches_the_caller(index: SearchIndex) -> None:
             raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
-        retrieve(Broken(), ["plot"], k=1, phrases=PHRASES)
+        retrieve(Broken(), ["plot"], k=1)
 
 
 RETRIEVE = """
@@ -184,7 +189,7 @@ from textbook.retrieval.engines import open_index
 from textbook.textbooks.contextualized import retrieve
 
 anchors = Path(sys.argv[2]).read_text().splitlines() * int(sys.argv[3])
-merged = retrieve(open_index(Path(sys.argv[1]), "hash"), anchors, k=500, phrases=20)
+merged = retrieve(open_index(Path(sys.argv[1]), "hash"), anchors, k=500, phrases=20, stop_words=frozenset())
 print(merged.hits, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 

@@ -7,23 +7,23 @@ divided by its frequency. The score of a phrase is the sum of the scores of its 
 import re
 from collections import defaultdict
 
-from bm25s.stopwords import STOPWORDS_EN_PLUS
+from textbook.words import INVISIBLE, MARKS, ZERO_WIDTH_SPACE, words
 
-from textbook.words import words
+# A run of characters that are neither in a word nor white space ends a phrase. The first pattern is for ASCII text.
+_ASCII_FRAGMENT = re.compile(r"[^\w\s']+|_+|(?<!\w)'+|'+(?!\w)")
+_FRAGMENT = re.compile(
+    rf"[^\w\s'’{MARKS}{INVISIBLE}{ZERO_WIDTH_SPACE}]+|_+"
+    rf"|(?<![\w{MARKS}{INVISIBLE}])['’]+|['’]+(?![{INVISIBLE}]*\w)"
+)
 
-STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)  # NLTK's English list, which rake-nltk also uses
 
-# A run of characters that are neither word characters nor white space ends a phrase.
-_FRAGMENT = re.compile(r"[^\w\s'’]+|_+|(?<!\w)['’]+|['’]+(?!\w)")
-
-
-def rake(text: str) -> list[tuple[str, float]]:
+def rake(text: str, stop_words: frozenset[str]) -> list[tuple[str, float]]:
     """The distinct candidate phrases of a text with their scores, best first; ties are in order of appearance."""
     phrases: dict[tuple[str, ...], None] = {}
     degree: defaultdict[str, int] = defaultdict(int)
     frequency: defaultdict[str, int] = defaultdict(int)
-    for fragment in _FRAGMENT.split(text.lower()):  # before splitting: lower-casing depends on the neighbouring letters
-        for phrase in _runs(words(fragment)):
+    for fragment in (_ASCII_FRAGMENT if text.isascii() else _FRAGMENT).split(text):
+        for phrase in _runs(words(fragment), stop_words):
             phrases.setdefault(phrase)
             for word in phrase:
                 frequency[word] += 1
@@ -32,23 +32,23 @@ def rake(text: str) -> list[tuple[str, float]]:
     return sorted(scored, key=lambda item: -item[1])
 
 
-def query(text: str, phrases: int) -> tuple[list[str], bool]:
+def query(text: str, phrases: int, stop_words: frozenset[str]) -> tuple[list[str], bool]:
     """The search words of an anchor: the words of its `phrases` highest-scoring phrases.
 
     Returns:
         The words, and whether the query fell back to all words of the anchor because it has no keywords ("It is what it
         is.").
     """
-    keywords = [word for phrase, _ in rake(text)[:phrases] for word in phrase.split()]
+    keywords = [word for phrase, _ in rake(text, stop_words)[:phrases] for word in phrase.split()]
     return (keywords, False) if keywords else (words(text), True)
 
 
-def _runs(tokens: list[str]) -> list[tuple[str, ...]]:
+def _runs(tokens: list[str], stop_words: frozenset[str]) -> list[tuple[str, ...]]:
     """Split tokens into maximal runs without stop words."""
     runs: list[tuple[str, ...]] = []
     run: list[str] = []
     for token in tokens:
-        if token in STOP_WORDS:
+        if token in stop_words:
             if run:
                 runs.append(tuple(run))
             run = []

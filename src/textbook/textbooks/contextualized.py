@@ -72,11 +72,20 @@ class Merged:
         return np.lexsort((ids, -self.score[ids], self.rank[ids]))
 
 
-def retrieve(index: SearchIndex, anchors: Sequence[str], *, k: int, phrases: int, keep_anchors: bool = False) -> Merged:
+def retrieve(
+    index: SearchIndex,
+    anchors: Sequence[str],
+    *,
+    k: int,
+    phrases: int,
+    stop_words: frozenset[str],
+    keep_anchors: bool = False,
+) -> Merged:
     """Retrieve the top k sentences of every anchor and merge them.
 
     Args:
         phrases: number of keyword phrases per anchor that make up its query.
+        stop_words: the stop words of the language of the anchors.
         keep_anchors: record which anchor retrieved each sentence, as `Merged.pairs` requires.
     """
     best = np.full(index.sentences, (UNSEEN << 32) | UNSEEN, np.int64)
@@ -84,7 +93,7 @@ def retrieve(index: SearchIndex, anchors: Sequence[str], *, k: int, phrases: int
     searched = 0
     total_hits = without_keywords = without_hits = 0
     with tqdm(total=len(anchors), desc="retrieve", unit="anchor") as progress:
-        for hits, fallbacks in _search(index, anchors, k, phrases):
+        for hits, fallbacks in _search(index, anchors, k, phrases, stop_words):
             _merge(best, hits, anchor, searched)
             searched += len(hits.counts)
             total_hits += int(hits.counts.sum())
@@ -95,7 +104,9 @@ def retrieve(index: SearchIndex, anchors: Sequence[str], *, k: int, phrases: int
     return Merged(k, rank, score, total_hits, without_keywords, without_hits, anchor)
 
 
-def _search(index: SearchIndex, anchors: Sequence[str], k: int, phrases: int) -> Iterator[tuple[Hits, int]]:
+def _search(
+    index: SearchIndex, anchors: Sequence[str], k: int, phrases: int, stop_words: frozenset[str]
+) -> Iterator[tuple[Hits, int]]:
     """Yield the hits of each batch of anchors, and how many of the anchors have no keywords.
 
     A batch is searched while the caller merges the previous one and the queries of the next one are built.
@@ -103,7 +114,7 @@ def _search(index: SearchIndex, anchors: Sequence[str], k: int, phrases: int) ->
     with ThreadPoolExecutor(1) as executor:
         pending = None
         for start in range(0, len(anchors), ANCHOR_BATCH):
-            queries = [query(anchor, phrases) for anchor in anchors[start : start + ANCHOR_BATCH]]
+            queries = [query(anchor, phrases, stop_words) for anchor in anchors[start : start + ANCHOR_BATCH]]
             search = executor.submit(index.search, [tokens for tokens, _ in queries], k)
             if pending:
                 yield pending[0].result(), pending[1]

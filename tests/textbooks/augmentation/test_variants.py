@@ -14,14 +14,18 @@ from hypothesis import strategies as st
 from conftest import MEALS, make_meals
 from textbook.errors import UserError
 from textbook.params import Augmented
+from textbook.retrieval.stop_words import read_stop_words
 from textbook.textbooks.augmentation import variants as module
 from textbook.textbooks.augmentation.candidates import MaskedLm, load_masked_lm
-from textbook.textbooks.augmentation.variants import Slot, eligible, find_slots, keep_slots, vary, write_augmented
+from textbook.textbooks.augmentation.variants import Slot, eligible, keep_slots, vary, write_augmented
+from textbook.textbooks.augmentation.variants import find_slots as find_slots_with
 from textbook.textbooks.augmentation.vectors import Vectors, read_vectors
 from textbook.textbooks.book import PAIR_SCHEMA, SCHEMA
 from textbook.textbooks.leaks import LeakFilter
 
 NO_LEAKS = LeakFilter([], 4)
+STOP_WORDS = read_stop_words("en")
+find_slots = partial(find_slots_with, stop_words=STOP_WORDS)
 SETTINGS = {
     "masked_lm": "lm",
     "vectors": "glove",
@@ -58,7 +62,13 @@ class Book:
         self, first: Sequence[str], second: Sequence[str] | None = None, leaks: LeakFilter = NO_LEAKS, **changes: Any
     ) -> list[Row]:
         settings = Augmented(**{**SETTINGS, **changes})
-        slots = partial(find_slots, lm=self.lm, vectors=self.vectors, k=settings.candidates, batch=settings.batch)
+        slots = partial(
+            find_slots,
+            lm=self.lm,
+            vectors=self.vectors,
+            k=settings.candidates,
+            batch=settings.batch,
+        )
         self.counts = write_augmented(first, second, slots, leaks, self.path, settings)
         return list(pq.read_table(self.path).to_pylist())
 
@@ -78,13 +88,15 @@ def by_word(sentence: str, slots: list[Slot]) -> dict[str, set[str]]:
         ("The cat is not a Dog.", ["cat", "Dog"]),  # stop words are excluded in any case
         ("don't stop 2nd 1999 R2D2 film", ["stop", "film"]),  # words of letters only
         ("well-made (great) “naïve” café", ["well", "made", "great", "naïve", "café"]),
+        ("हिन्दी की किताब", ["हिन्दी", "की", "किताब"]),  # combining marks are parts of letters
+        ("cafe\u0301 кафе́ 2кафе́", ["cafe\u0301", "кафе́"]),
         ("it is what it is", []),
         ("!? ...", []),
         ("", []),
     ],
 )
 def test_words_of_letters_that_are_not_stop_words_are_eligible(sentence: str, words: list[str]) -> None:
-    assert [sentence[start:end] for start, end in eligible(sentence)] == words
+    assert [sentence[start:end] for start, end in eligible(sentence, STOP_WORDS)] == words
 
 
 def test_single_token_words_get_predictions_and_other_words_get_neighbours(lm: MaskedLm, vectors: Vectors) -> None:

@@ -1,12 +1,17 @@
 """The three tables of one task, from files like those of the pipeline."""
 
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from textbook.textbooks.measures.analysis import TOP_PERCENTS, Analysis, analyse
+from textbook.retrieval.stop_words import read_stop_words
+from textbook.textbooks.measures.analysis import TOP_PERCENTS, Analysis
+from textbook.textbooks.measures.analysis import analyse as analyse_with
+
+analyse = partial(analyse_with, stop_words=read_stop_words("en"))
 
 
 def write(path: Path, **columns: list[object]) -> Path:

@@ -7,6 +7,7 @@ vectors.
 """
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,12 +22,11 @@ from tqdm import tqdm
 from textbook.errors import UserError
 from textbook.files import atomic_write, digest
 from textbook.params import Augmented
-from textbook.retrieval.rake import STOP_WORDS
 from textbook.textbooks.augmentation.candidates import MaskedLm, Span, double, predict_candidates
 from textbook.textbooks.augmentation.vectors import Vectors, nearest
 from textbook.textbooks.book import PAIR_SCHEMA, SCHEMA
 from textbook.textbooks.leaks import LeakFilter
-from textbook.words import word_spans
+from textbook.words import INVISIBLE, word_spans, words
 
 CHUNK = 500  # sentences (or pairs) processed together; a crash loses the work on at most one chunk
 LEAKS_KEPT = 1_000  # cache size of the leak check, since an unchanged sentence of a pair recurs in many rows
@@ -44,37 +44,40 @@ class Slot:
 FindSlots = Callable[[Sequence[str]], list[list[Slot]]]
 
 
-def eligible(sentence: str) -> list[Span]:
+def eligible(sentence: str, stop_words: frozenset[str]) -> list[Span]:
     """Spans of the words that may be replaced: words of letters only that are not stop words."""
     return [
         (start, end)
         for start, end in word_spans(sentence)
-        if sentence[start:end].isalpha() and sentence[start:end].lower() not in STOP_WORDS
+        if _has_only_letters(sentence[start:end]) and stop_words.isdisjoint(words(sentence[start:end]))
     ]
 
 
-def find_slots(sentences: Sequence[str], lm: MaskedLm, vectors: Vectors, *, k: int, batch: int) -> list[list[Slot]]:
+def find_slots(
+    sentences: Sequence[str], lm: MaskedLm, vectors: Vectors, *, stop_words: frozenset[str], k: int, batch: int
+) -> list[list[Slot]]:
     """Find the eligible words of each sentence and their candidates.
 
     A word in title case gets candidates in title case.
 
     Args:
+        stop_words: words that are not replaced.
         k: number of predictions or neighbours considered per word.
         batch: number of words that the masked language model predicts at a time.
     """
-    spans = [eligible(sentence) for sentence in sentences]
+    spans = [eligible(sentence, stop_words) for sentence in sentences]
     doubled = double(lm, sentences)
     masked = [(number, span) for number, row in enumerate(spans) for span in row if span in doubled[number].places]
     predicted = predict_candidates(lm, [(doubled[number], span) for number, span in masked], k=k, batch=batch)
     candidates = dict(zip(masked, predicted, strict=True))
-    words = {
+    unknown = {
         (number, span): sentences[number][slice(*span)]
         for number, row in enumerate(spans)
         for span in row
         if (number, span) not in candidates
     }
-    neighbours = nearest(vectors, words.values(), k)
-    candidates |= {key: neighbours[word] for key, word in words.items()}
+    neighbours = nearest(vectors, unknown.values(), k)
+    candidates |= {key: neighbours[word] for key, word in unknown.items()}
     return [
         [Slot(*span, _match_case(sentence[slice(*span)], candidates[number, span])) for span in spans[number]]
         for number, sentence in enumerate(sentences)
@@ -204,6 +207,13 @@ def _variants(
             )
             for rank, variant in enumerate(variants, start=1):
                 yield (*case[:side], variant, *case[side + 1 :]), rank
+
+
+def _has_only_letters(word: str) -> bool:
+    """Whether a word has neither digits nor apostrophes; a letter may have combining marks and joiners."""
+    return word.isalpha() or all(
+        unicodedata.category(character)[0] in "LM" or character in INVISIBLE for character in word
+    )
 
 
 def _match_case(word: str, candidates: Sequence[str]) -> list[str]:

@@ -34,13 +34,20 @@ class Analysis:
 
 
 def analyse(
-    task: str, corpora: Mapping[str, Path], k: int | None, *, seed: int = 0, top_words: int = TOP_WORDS
+    task: str,
+    corpora: Mapping[str, Path],
+    k: int | None,
+    stop_words: frozenset[str],
+    *,
+    seed: int = 0,
+    top_words: int = TOP_WORDS,
 ) -> Analysis:
     """Measure the corpora of one task. Corpora that are not given have no rows.
 
     Args:
         corpora: Parquet files by their name in `CORPORA`. The contextualized one has its most relevant rows first.
         k: number of sentences retrieved per anchor of the contextualized corpus.
+        stop_words: the stop words of the language, which are not compared.
         top_words: number of most frequent words that are compared.
     """
     extents: dict[str, list[tuple[int | None, Extent]]] = {}
@@ -48,7 +55,8 @@ def analyse(
         percents = TOP_PERCENTS if name == CONTEXTUALIZED else (None,)
         rows = pq.read_metadata(path).num_rows
         ends = [-(-rows * (percent or 100) // 100) for percent in percents]  # rounded up
-        extents[name] = list(zip(percents, count_vocabulary(read_texts(path), ends, top_words=top_words), strict=True))
+        counted = count_vocabulary(read_texts(path), ends, stop_words, top_words=top_words)
+        extents[name] = list(zip(percents, counted, strict=True))
     whole = {name: by_percent[-1][1] for name, by_percent in extents.items()}
     return Analysis(
         sizes=[

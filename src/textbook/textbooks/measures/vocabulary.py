@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from textbook.retrieval.rake import STOP_WORDS
 from textbook.words import words
 
 TOP_WORDS = 5_000
@@ -42,6 +41,7 @@ def read_texts(path: Path) -> Iterator[pa.RecordBatch]:
 def count_vocabulary(
     batches: Iterable[pa.RecordBatch],
     ends: Sequence[int],
+    stop_words: frozenset[str],
     *,
     top_words: int = TOP_WORDS,
     distinct_words: int = DISTINCT_WORDS,
@@ -52,7 +52,8 @@ def count_vocabulary(
         batches: batches of text columns only, with at least `ends[-1]` rows in total; the two texts of a pair count
             separately.
         ends: numbers of rows in ascending order.
-        top_words: size of `Extent.top`, which excludes stop words; ties are in alphabetical order.
+        stop_words: the words that `Extent.top` excludes.
+        top_words: size of `Extent.top`; ties are in alphabetical order.
         distinct_words: bounds memory. When there are more distinct words, the rarest half is dropped, which does not
             affect words that are frequent in the whole corpus (lossy counting, Manku and Motwani 2002).
 
@@ -73,7 +74,7 @@ def count_vocabulary(
                 _drop_rarest(counts, distinct_words // 2)
             if cases < ends[len(extents)]:
                 break
-            extents.append(Extent(cases, total, size, _top(counts, top_words)))
+            extents.append(Extent(cases, total, size, _top(counts, top_words, stop_words)))
             batch = batch[part.num_rows :]
     assert len(extents) == len(ends), f"the corpus has {cases} rows, fewer than {ends[-1]}"
     return extents
@@ -107,6 +108,6 @@ def _drop_rarest(counts: dict[str, int], keep: int) -> None:
         del counts[word]
 
 
-def _top(counts: dict[str, int], size: int) -> frozenset[str]:
-    ranked = ((-count, word) for word, count in counts.items() if word not in STOP_WORDS)
+def _top(counts: dict[str, int], size: int, stop_words: frozenset[str]) -> frozenset[str]:
+    ranked = ((-count, word) for word, count in counts.items() if word not in stop_words)
     return frozenset(word for _, word in nsmallest(size, ranked))
