@@ -10,6 +10,7 @@ from pipelines.code import hash_code
 from pipelines.paths import ASSETS, CACHE, SENTENCES
 from textbook.assets.manifest import check_unchanged, list_files
 from textbook.corpus.sentences import write_sentences
+from textbook.errors import UserError
 from textbook.files import atomic_write
 from textbook.params import Params
 from textbook.ray_tasks import run_all
@@ -23,6 +24,8 @@ def main(params: Params, name: str) -> None:
     parts = _cut(ASSETS / source.asset, source.files)
     work = CACHE / "sentences" / name  # its shards are named by a hash of everything that determines their sentences
     counts = write_sentences(parts, work, source, params.corpus, hash_code(write_sentences.__module__))
+    if not counts["rows"]:
+        raise UserError(f"corpus.sources.{name}: has no rows" + (f" where {source.where}" if source.where else ""))
     with atomic_write(SENTENCES / name) as temporary:
         shutil.move(work, temporary)
     print(f"{name}: {counts['rows']:,} texts, {counts['sentences']:,} sentences, {counts['kept']:,} within the bounds")

@@ -132,8 +132,8 @@ def test_after_kills_the_stages_give_the_same_outputs(project: Project, whole: P
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("8.txt", b"caf\xe9 au lait\n", "text/8.txt: 'utf-8' codec can't decode byte 0xe9"),
-        ("8.txt", b"GIF89a\0\0\1", "text/8.txt: has NUL bytes; it must be text in UTF-8"),
+        ("8.txt", b"caf\xe9 au lait\n", "text/8.txt: line 1: is not UTF-8 (byte 0xe9)"),
+        ("8.txt", b"GIF89a\0\0\1", "text/8.txt: line 1: has a NUL byte; it must be text in UTF-8"),
         ("8.parquet", b"PAR1", "text/8.parquet: "),
         ("8.jsonl", b"", "text/8.jsonl: is empty"),
         ("8.jsonl", b'{"body": "x"}\n', "text/8.jsonl: has no column 'text'; it has body"),
@@ -148,6 +148,13 @@ def test_a_bad_file_is_named_on_one_line(project: Project, name: str, content: b
     assert len(err.splitlines()) == 1, err
     assert message in err
     assert project.outputs() == []
+
+
+def test_a_source_without_matching_rows_is_refused(project: Project) -> None:
+    (project.text / "8.jsonl").write_text('{"text": "One line.", "site": "a"}\n')
+    project.change(files="8.*", where={"site": "b"})
+    code, _, err = project.run("sentences", "web")
+    assert (code, err) == (1, "error: corpus.sources.web: has no rows where {'site': 'b'}\n")
 
 
 def test_a_glob_chooses_files(project: Project) -> None:
