@@ -152,7 +152,7 @@ def train_masked_lm(folder: Path, family: str) -> None:
     model.save_pretrained(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """One thread for PyTorch. More would slow down tiny models, many times so beside another job."""
     threads = torch.get_num_threads()

@@ -1,6 +1,5 @@
 """Every supported family loads from every form in which the hub has it."""
 
-
 import pytest
 import sentencepiece
 import torch

@@ -1,14 +1,12 @@
 """Adaptation of a student: which seed is kept, and what is refused before the first step."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from safetensors.torch import load_file
 
 import pipelines.adaptation
@@ -23,6 +21,8 @@ from textbook.models.student import make_student
 from textbook.params import Params, Student
 from textbook.params_file import load_params
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TASK = "rotten_tomatoes"
 STUDENT, TARGET = Path("distilled"), Path("made/student")
 CHANGES = {
@@ -35,14 +35,6 @@ CHANGES = {
     "adapt.max_length": 64,
     "adapt.seeds": [3, 5, 7],
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def write_task(train: int = 40, validation: int = 20, longest: int = 0) -> None:

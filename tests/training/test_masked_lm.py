@@ -1,6 +1,6 @@
 """Masked-LM training: which tokens are hidden, that the model learns, and that a killed run resumes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from textbook.training.engine.tokens import tokenize
 from textbook.training.masked_lm import add_head, hide, train_masked_lm
 
 CPU = Device(torch.device("cpu"), bf16=False)
+pytestmark = pytest.mark.usefixtures("one_thread")
 SETTINGS = {
     "encoder": "encoder",
     "sentences": 1000,
@@ -49,14 +50,6 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
     BertModel(BertConfig(vocab_size=len(pieces), max_position_embeddings=64, **shape)).save_pretrained(folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def train(

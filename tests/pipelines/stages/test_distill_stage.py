@@ -22,6 +22,7 @@ from textbook.params_file import load_params
 from textbook.training.engine.tokens import Tokens
 
 WORK = Path("work")
+pytestmark = pytest.mark.usefixtures("one_thread")
 CHANGES = {
     "student.hidden": 16,
     "student.heads": 4,

@@ -19,6 +19,7 @@ from textbook.textbooks.augmentation.candidates import load_masked_lm
 from textbook.training.engine.log import read_history
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from textbook.training.engine.log import read_history
 
 ROOT = Path(__file__).parents[3]
 MADE = Path("data/models/films/teacher")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from textbook.training.engine.optimizer import make_optimizer
 from textbook.training.engine.replica import Replica
 from textbook.training.engine.tokens import collate
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def test_the_loss_falls(tiny_teacher):
     history = logged_values(tiny_teacher, steps=150)

@@ -70,7 +70,7 @@ def plain_losses(teacher_folder):
 
 
 @pytest.fixture(scope="module")
-def plain(tiny_teacher):
+def plain(one_thread, tiny_teacher):
     return plain_losses(tiny_teacher)
 
 

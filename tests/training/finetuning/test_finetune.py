@@ -25,15 +25,7 @@ from textbook.training.finetuning.objective import Objective
 from textbook.training.finetuning.predict import predict
 
 CPU = Device(torch.device("cpu"), bf16=False)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The models are so small that more threads would be slower, many times so beside another job."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
