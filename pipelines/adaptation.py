@@ -16,7 +16,7 @@ from textbook.models.encoder import load_config, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Params
 from textbook.tasks.splits import TRAIN, with_classes
-from textbook.training.engine.checks import check_inputs
+from textbook.training.engine.checks import check_readable
 from textbook.training.engine.device import best_device
 from textbook.training.engine.log import log_to_file
 from textbook.training.finetuning.finetune import finetune
@@ -56,7 +56,7 @@ def _adapt(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> 
 
     def predict_as_teacher() -> NDArray[np.float32]:
         model = read_classifier(teacher)
-        check_inputs(model.config, train.tokens, pad_id, whose="teacher", section="adapt")
+        check_readable(model.config, train.tokens, pad_id, whose="teacher", section="adapt")
         return predict(model, train.tokens, pad_id=pad_id, device=device)
 
     objective = make_objective(settings, train.labels, len(about.outputs), predict_as_teacher)

@@ -22,7 +22,7 @@ from textbook.models.onnx import OnnxClassifier
 from textbook.models.positions import max_tokens
 from textbook.params import Params
 from textbook.tasks.splits import VALIDATION
-from textbook.training.engine.checks import check_inputs
+from textbook.training.engine.checks import check_readable
 from textbook.training.engine.tokens import collate
 from textbook.training.finetuning.labelled import read_labelled
 
@@ -43,7 +43,7 @@ def main(params: Params, task: str) -> None:
     tokenizer = load_tokenizer(folders["teacher"])
     tokens = read_labelled(TASKS / task, VALIDATION, tokenizer, params.adapt.max_length).tokens
     for name, model in models.items():
-        check_inputs(model.config, tokens, tokenizer.pad_token_id, whose=name, section="adapt")
+        check_readable(model.config, tokens, tokenizer.pad_token_id, whose=name, section="adapt")
         longest = max_tokens(model.config)
         if longest is not None and max(settings.lengths) > longest:
             raise UserError(f"evaluate.lengths = {max(settings.lengths)}: must be at most {longest} for the {name}")

@@ -21,7 +21,7 @@ from textbook.models.encoder import check_relation_heads, check_supported, load_
 from textbook.params import FineTuning, Params, Task, Teacher
 from textbook.tasks.splits import TRAIN, with_classes
 from textbook.training.distributed.ray_workers import resolve_processes, run_processes
-from textbook.training.engine.checks import check_inputs
+from textbook.training.engine.checks import check_readable
 from textbook.training.engine.device import best_device, device_for
 from textbook.training.engine.log import log_to_file
 from textbook.training.finetuning.finetune import finetune
@@ -103,7 +103,7 @@ def _prepare(params: Params, task: str) -> _Job:
     train = read_labelled(TASKS / task, TRAIN, tokenizer, settings.max_length)
     validation = read_validation(TASKS / task, tokenizer, settings.max_length)
     for rows in (train, *validation.values()):  # here, where it takes no weights and no process
-        check_inputs(config, rows.tokens, pad_id, whose="teacher", section="teacher")
+        check_readable(config, rows.tokens, pad_id, whose="teacher", section="teacher")
     measure = partial(measure_classifier, splits=validation, metrics=about.metrics, pad_id=pad_id, device=best_device())
     return _Job(settings, about, pretrained, tokenizer, processes, train, measure)
 

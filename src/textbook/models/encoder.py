@@ -18,6 +18,8 @@ from textbook.models.weights import load_model
 
 SUPPORTED = "BERT, RoBERTa, XLM-R, ELECTRA, DistilBERT, MPNet, ModernBERT, DeBERTa-v2 and -v3"
 
+_PROBE = "a 1 \N{SNOWMAN}"  # hardly a vocabulary has all of it
+
 # Names of the projections of an attention layer: `layer.3.attention.self.query` (BERT and relatives),
 # `layer.3.attention.q_lin` (DistilBERT), `layer.3.attention.attn.q` (MPNet), `layer.3.attention.self.query_proj`
 # (DeBERTa), and `layers.3.attn.Wqkv` (ModernBERT, all three fused).
@@ -145,6 +147,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             files, local_files_only=True, trust_remote_code=False
         )
+        tokenizer(_PROBE)  # a vocabulary without its unknown token fails here
     names = sorted(set(tokenizer.vocab_files_names.values()))
     if not any((files / name).is_file() for name in names):  # without files, transformers returns an empty tokenizer
         raise UserError(f"{folder}: has no tokenizer: must contain one of {', '.join(names)}")

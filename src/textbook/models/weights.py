@@ -66,6 +66,9 @@ def load_model(
             **offline,
         )
     check_weights(folder, what, model, info, complete=complete)
+    with reading(folder, what), torch.no_grad():  # of a configuration that contradicts itself, only a pass tells
+        ids = torch.zeros(1, 2, dtype=torch.int64)
+        model(input_ids=ids, attention_mask=torch.ones_like(ids))
     loaded: PreTrainedModel = model
     return loaded
 

@@ -18,7 +18,7 @@ from textbook.models.weights import load_model
 from textbook.params import MaskedLmAsset
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import Checkpoints
-from textbook.training.engine.checks import check_finite, check_inputs
+from textbook.training.engine.checks import check_finite, check_readable
 from textbook.training.engine.device import Device
 from textbook.training.engine.log import Log, silent
 from textbook.training.engine.optimizer import learning_rate, make_optimizer, set_rate, update_weights
@@ -116,7 +116,7 @@ def train_masked_lm(
 
 def _check(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Tokens) -> None:
     """Check that the model knows every token that it is shown: texts, padding, the mask and random tokens."""
-    check_inputs(model.config, tokens, tokenizer.pad_token_id, whose="masked LM", section="masked_lm")
+    check_readable(model.config, tokens, tokenizer.pad_token_id, whose="masked LM", section="masked_lm")
     if tokenizer.mask_token_id is None:
         raise UserError("masked LM: the encoder's tokenizer has no mask token; name one in tokenizer_config.json")
     if len(tokenizer) > model.config.vocab_size:

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoConfig
 
 from textbook.errors import UserError
-from textbook.training.engine.checks import check_finite, check_inputs, check_labels, check_loss
+from textbook.training.engine.checks import check_finite, check_labels, check_loss, check_readable
 from textbook.training.engine.tokens import Tokens
 
 
@@ -50,7 +50,7 @@ READABLE = tokens_of([2, 49], [10, 3])
 )
 def test_what_a_model_cannot_read_is_refused(config, tokens, pad_id, message):
     with pytest.raises(UserError, match=message):
-        check_inputs(config, tokens, pad_id, whose="teacher", section="teacher")
+        check_readable(config, tokens, pad_id, whose="teacher", section="teacher")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_a_model_cannot_read_is_refused(config, tokens, pad_id, message):
     ],
 )
 def test_what_a_model_can_read_is_accepted(config, tokens, pad_id):
-    check_inputs(config, tokens, pad_id, whose="teacher", section="teacher")
+    check_readable(config, tokens, pad_id, whose="teacher", section="teacher")
 
 
 def test_a_head_must_have_an_output_for_each_label():

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from textbook.errors import UserError
 from textbook.models.encoder import check_relation_heads, load_config, load_encoder, load_tokenizer, resolve_layer
-from textbook.training.engine.checks import check_inputs
+from textbook.training.engine.checks import check_readable
 from textbook.training.engine.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def check_pair(pair: DistillationPair, tokens: Tokens) -> None:
             longer than a model can read, or the relation heads do not divide a hidden size.
     """
     for role, model in (("teacher", pair.teacher), ("student", pair.student)):
-        check_inputs(model.config, tokens, pair.pad_id, whose=role, section="distill")
+        check_readable(model.config, tokens, pair.pad_id, whose=role, section="distill")
         check_relation_heads(model.config.hidden_size, pair.relation_heads, role)
     sizes = [model.config.vocab_size for model in (pair.teacher, pair.student)]
     if sizes[0] != sizes[1]:

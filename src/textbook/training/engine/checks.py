@@ -14,7 +14,7 @@ from textbook.training.engine.tokens import Tokens
 _SAMPLE = 1000  # texts whose segments are looked at; in a task or a textbook of pairs, every text has two
 
 
-def check_inputs(config: Any, tokens: Tokens, pad_id: int | None, *, whose: str, section: str) -> None:
+def check_readable(config: Any, tokens: Tokens, pad_id: int | None, *, whose: str, section: str) -> None:
     """Check that a model can read tokens: vocabulary, length, segments and padding.
 
     Args:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from textbook.tasks.splits import read_split, texts
-from textbook.training.engine.checks import check_inputs, check_labels
+from textbook.training.engine.checks import check_labels, check_readable
 from textbook.training.engine.tokens import Tokens, tokenize
 
 
@@ -41,5 +41,5 @@ def check_labelled(config: Any, rows: Labelled, pad_id: int | None, section: str
         UserError: it cannot or has not.
     """
     whose = {"adapt": "student"}.get(section, section)
-    check_inputs(config, rows.tokens, pad_id, whose=whose, section=section)
+    check_readable(config, rows.tokens, pad_id, whose=whose, section=section)
     check_labels(config, rows.labels, whose)
