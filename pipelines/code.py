@@ -18,6 +18,7 @@ DOES_NOT_DECIDE = {
     "pipelines.live": "shows a run in MLflow while it is running",
     "pipelines.paths": "dvc.yaml declares the same paths for each stage",
     "pipelines.work": "names work folders",
+    "textbook.disk": "flushes and exchanges files, and tells that a disk is full",
     "textbook.errors": "defines the class of user errors",
     "textbook.files": "writes files atomically, with the content it is given",
     "textbook.models.flops": "counts operations, for the log and the student's budget",

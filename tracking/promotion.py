@@ -11,13 +11,15 @@ from mlflow.exceptions import MlflowException
 
 from textbook.errors import UserError
 from textbook.params import Registry
+from tracking.address import reason
 from tracking.pull import pull
-from tracking.registry import CHALLENGER, CHAMPION
+from tracking.registry import CHALLENGER, CHAMPION, version_with_alias
 
-DECISION = "gate.decision"  # tag of a version: one of the three values below
+DECISION = "gate.decision"  # tag of a version that was judged: one of the three values below
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
-REASONS = "gate.reasons"  # tag of a version: the outcome of each rule
+REASONS = "gate.reasons"  # tag of a version: the outcome of each rule, or why it could not be judged
 TRAINING_ROWS = "training_rows"  # tag of a version: the number of labelled rows it was trained on
+_LOGGED_MODEL = "models:/"  # prefix of the source of a version that this project registers
 
 
 @dataclass(frozen=True)
@@ -59,48 +61,77 @@ def compare_versions(champion: Measured, challenger: Measured, rules: Registry) 
     return all(passed), [f"{'yes' if ok else 'NO'}: {text}" for ok, text in zip(passed, texts, strict=True)]
 
 
-def champion_of(client: MlflowClient, task: str) -> ModelVersion | None:
-    """The champion of a task; None if the task has no registered model or no champion."""
-    try:
-        return client.get_model_version_by_alias(task, CHAMPION)
-    except MlflowException:
-        return None
-
-
 def pass_gate(client: MlflowClient, task: str, version: str, compare: Compare, rules: Registry) -> str:
     """Decide whether a version becomes champion, and tag the version with the decision and its reasons.
 
-    A version is judged only once. It becomes champion without a comparison if there is no champion, or if the champion
-    cannot be pulled.
+    A version is judged only once. It becomes champion without a comparison if there is no champion, or if the registry
+    says that the champion's model was deleted. If the comparison fails for any other reason, the version stays
+    challenger and is judged the next time.
 
     Args:
         compare: measures the champion and the version.
 
     Returns:
         The alias of the version.
+
+    Raises:
+        UserError: the version could not be compared with the champion.
     """
-    champion = champion_of(client, task)
-    candidate = client.get_model_version(task, version)
-    if DECISION in candidate.tags:
-        return CHAMPION if champion and str(champion.version) == version else CHALLENGER
-    promoted, reasons = True, ["yes: there is no champion"]
-    if champion:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name) / CHAMPION
-            try:
-                pull(task, CHAMPION, folder)
-                promoted, reasons = compare_versions(*compare(folder, int(champion.tags.get(TRAINING_ROWS, 0))), rules)
-            except UserError as error:
-                reasons = [f"yes: the champion cannot be compared: {error}"]
+    champion = version_with_alias(client, task, CHAMPION)
+    is_champion = champion is not None and str(champion.version) == version
+    if DECISION in client.get_model_version(task, version).tags:
+        return CHAMPION if is_champion else CHALLENGER
+    if champion is None or is_champion:  # a process that was killed may have promoted it already
+        promoted, reasons = True, ["yes: there is no champion"]
+    else:
+        promoted, reasons = _judge(client, task, version, champion, compare, rules)
     client.set_model_version_tag(task, version, REASONS, "\n".join(reasons))
+    for line in reasons:
+        print(f"{task} version {version}: {line}")
+    if promoted:
+        client.set_registered_model_alias(task, CHAMPION, version)
+        client.delete_registered_model_alias(task, CHALLENGER)
     client.set_model_version_tag(task, version, DECISION, PROMOTED if promoted else REFUSED)
-    for reason in reasons:
-        print(f"{task} version {version}: {reason}")
-    if not promoted:
-        return CHALLENGER
-    client.set_registered_model_alias(task, CHAMPION, version)
-    client.delete_registered_model_alias(task, CHALLENGER)
-    return CHAMPION
+    return CHAMPION if promoted else CHALLENGER
+
+
+def _judge(
+    client: MlflowClient, task: str, version: str, champion: ModelVersion, compare: Compare, rules: Registry
+) -> tuple[bool, list[str]]:
+    """Compare a version with the champion, unless the champion was deleted; see `compare_versions`.
+
+    Raises:
+        UserError: the comparison failed. The version is tagged with the reason.
+    """
+    try:
+        if _is_deleted(client, champion):
+            return True, [f"yes: the model of the champion, version {champion.version}, was deleted"]
+        rows = champion.tags.get(TRAINING_ROWS, "")
+        if not rows.isdecimal():
+            raise UserError(f"its tag {TRAINING_ROWS} is {rows!r}, not a number of rows")
+        with tempfile.TemporaryDirectory() as name:
+            pull(task, CHAMPION, Path(name) / CHAMPION)
+            return compare_versions(*compare(Path(name) / CHAMPION, int(rows)), rules)
+    except (UserError, OSError, MlflowException) as error:
+        failure = f"not judged: the champion, version {champion.version}, cannot be compared: {reason(error)}"
+        client.set_model_version_tag(task, version, REASONS, failure)
+        raise UserError(
+            f"{task} version {version} stays {CHALLENGER}, {failure}; run the same command again, or make it champion"
+            f" without a comparison: make rollback TASK={task} VERSION={version}"
+        ) from None
+
+
+def _is_deleted(client: MlflowClient, version: ModelVersion) -> bool:
+    """Whether the registry says that the model of a version was deleted. An error is no answer.
+
+    Raises:
+        MlflowException: the registry does not answer.
+    """
+    if not version.run_id or not version.source or not version.source.startswith(_LOGGED_MODEL):
+        return False
+    query = f"source_run_id = '{version.run_id}'"
+    models = client.search_logged_models([client.get_run(version.run_id).info.experiment_id], query)
+    return version.source.removeprefix(_LOGGED_MODEL) not in {model.model_id for model in models}
 
 
 def rollback(client: MlflowClient, task: str, version: str = "") -> tuple[str, str]:
@@ -112,7 +143,7 @@ def rollback(client: MlflowClient, task: str, version: str = "") -> tuple[str, s
     Raises:
         UserError: there is no champion, no earlier champion, or no such version.
     """
-    champion = champion_of(client, task)
+    champion = version_with_alias(client, task, CHAMPION)
     if champion is None:
         raise UserError(f"no model {task!r} with the alias {CHAMPION!r} is registered")
     current = str(champion.version)

@@ -1,6 +1,5 @@
 """Downloading a registered model as a plain Hugging Face folder."""
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -8,14 +7,14 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from requests import RequestException
-from ruamel.yaml import YAML
 
+from textbook.disk import is_disk_full
 from textbook.errors import UserError
 from textbook.files import atomic_write
-from tracking.registry import CHECKSUM, checksums
+from tracking.address import reason
+from tracking.pulled import arrange, check_contents, check_names
+from tracking.registry import CHECKSUM, checksums, version_with_alias
 from tracking.store import connect
-
-PICKLES = {".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"}
 
 
 def pull(task: str, alias: str, folder: Path) -> str:
@@ -23,45 +22,47 @@ def pull(task: str, alias: str, folder: Path) -> str:
 
     `mlflow models serve -m FOLDER` can serve the folder.
 
+    The hashes of the files are tags of the version. They show that a file was damaged or replaced in the artefact
+    store. They do not protect from someone who may write to the registry, and could change the tags too: such a person
+    decides what the model answers. But no code of theirs runs, because only files that hold data are taken (`pulled`).
+
     Returns:
         The version.
 
     Raises:
-        UserError: there is no such model, its files are missing, or they differ from the registered ones.
+        UserError: there is no such model, its files are missing or differ from the registered ones, or it has files
+            that no model of this project has.
     """
     client = connect()
-    try:
-        version = client.get_model_version_by_alias(task, alias)
-    except MlflowException:
+    version = version_with_alias(client, task, alias)
+    if version is None:
         names = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
         raise UserError(
             f"no model {task!r} with the alias {alias!r} is registered (registered: {names});"
             f" to register this project's model, run `dvc repro --force --single-item register@{task}`"
-        ) from None
+        )
+    model = f"model {task!r} version {version.version}"
     with tempfile.TemporaryDirectory() as name:
         try:
-            downloaded = mlflow.artifacts.download_artifacts(f"models:/{task}/{version.version}", dst_path=name)
+            downloaded = Path(mlflow.artifacts.download_artifacts(f"models:/{task}/{version.version}", dst_path=name))
         except (MlflowException, RequestException, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"model {task!r} version {version.version}: its files cannot be downloaded ({reason})"
-            ) from None
-        _verify(Path(downloaded), version)
+            if is_disk_full(error):
+                raise
+            raise UserError(f"{model}: its files cannot be downloaded ({reason(error)})") from None
+        check_names(downloaded, model)
+        _verify(downloaded, version, model)
+        check_contents(downloaded, model)
         with atomic_write(folder) as temporary:
-            _arrange(Path(downloaded), temporary)
+            arrange(downloaded, temporary, model)
     return str(version.version)
 
 
-def _verify(source: Path, version: ModelVersion) -> None:
-    """Check that a downloaded model has no pickles and exactly the registered files.
+def _verify(source: Path, version: ModelVersion, model: str) -> None:
+    """Check that a downloaded model has exactly the registered files.
 
     Raises:
-        UserError: it has pickles, or a file is missing, new or changed.
+        UserError: a file is missing, new or changed.
     """
-    model = f"model {version.name!r} version {version.version}"
-    pickled = sorted(str(path.relative_to(source)) for path in source.rglob("*") if path.suffix in PICKLES)
-    if pickled:
-        raise UserError(f"{model}: has pickle files, which can run arbitrary code: {', '.join(pickled)}")
     registered = {name: value for name, value in version.tags.items() if name.startswith(CHECKSUM)}
     downloaded = checksums(source)
     for name in sorted(registered.keys() | downloaded.keys()):
@@ -70,18 +71,5 @@ def _verify(source: Path, version: ModelVersion) -> None:
                 f"{model}: file {name.removeprefix(CHECKSUM)} has the SHA-256 {downloaded.get(name, 'none (missing)')};"
                 f" registered is {registered.get(name, 'none (no such file)')}"
             )
-
-
-def _arrange(source: Path, target: Path) -> None:
-    """Copy a model from MLflow's layout to one folder that both Hugging Face and MLflow can load."""
-    tokenizer = Path("components", "tokenizer")
-    shutil.copytree(source / "model", target)
-    shutil.copytree(source / tokenizer, target, dirs_exist_ok=True)
-    shutil.copytree(source / tokenizer, target / tokenizer)  # MLflow loads it from here
-    for path in source.iterdir():
-        if path.is_file():
-            shutil.copy(path, target)
-    yaml = YAML()
-    description = yaml.load(target / "MLmodel")
-    description["flavors"]["transformers"]["model_binary"] = "."
-    yaml.dump(description, target / "MLmodel")
+    if not registered:
+        raise UserError(f"{model}: has no files")

@@ -7,18 +7,21 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelStatus, Run
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 from textbook.errors import UserError
 from textbook.files import sha256
+from tracking.address import reason
 from tracking.card import CARD, card
 from tracking.record import Record
 
 CHAMPION = "champion"  # alias of the version to use
 CHALLENGER = "challenger"  # alias of the newest version, until it becomes champion
 CHECKSUM = "sha256."  # prefix of the tags with the hash of each file of the model
+PAIR = ("text", "text_pair")  # the names of the inputs of a model of pairs
 REQUIREMENTS = ("torch", "transformers", "safetensors")
 ADDED_BY_MLFLOW = "registered_model_meta"  # a file that MLflow adds when it downloads a model
 
@@ -32,16 +35,13 @@ def log_classifier(client: MlflowClient, record: Record) -> None:
     from textbook.models.encoder import load_tokenizer
 
     assert record.model
-    names = ("text", "text_pair")  # the inputs of a text-classification pipeline
     pair = len(record.example) == 2
-    inputs = Schema([ColSpec(DataType.string, name) for name in names] if pair else [ColSpec(DataType.string)])
-    outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "score")])
     info = mlflow.transformers.log_model(
         {"model": read_classifier(record.model), "tokenizer": load_tokenizer(record.model)},
         name="model",
         task="text-classification",
-        signature=ModelSignature(inputs, outputs),
-        input_example=dict(zip(names, record.example, strict=True)) if pair else record.example[0],
+        signature=signature(pair=pair),
+        input_example=dict(zip(PAIR, record.example, strict=True)) if pair else record.example[0],
         pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS],
     )
     with tempfile.TemporaryDirectory() as name:
@@ -49,6 +49,13 @@ def log_classifier(client: MlflowClient, record: Record) -> None:
         client.log_model_artifact(info.model_id, str(Path(name) / CARD))
         folder = Path(mlflow.artifacts.download_artifacts(f"models:/{info.model_id}", dst_path=f"{name}/model"))
         client.set_logged_model_tags(info.model_id, checksums(folder))
+
+
+def signature(*, pair: bool) -> ModelSignature:
+    """The inputs and outputs of a text-classification pipeline, for a text or for a pair of texts."""
+    inputs = Schema([ColSpec(DataType.string, name) for name in PAIR] if pair else [ColSpec(DataType.string)])
+    outputs = Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.double, "score")])
+    return ModelSignature(inputs, outputs)
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -102,7 +109,21 @@ def register(client: MlflowClient, task: str, run_id: str, tags: Mapping[str, st
         )
         client.set_registered_model_alias(task, CHALLENGER, created.version)
     except MlflowException as error:
-        raise UserError(
-            f"registered model {task!r}: {str(error).splitlines()[0]}; run the same command again"
-        ) from None
+        raise UserError(f"registered model {task!r}: {reason(error)}; run the same command again") from None
     return str(created.version)
+
+
+def version_with_alias(client: MlflowClient, task: str, alias: str) -> ModelVersion | None:
+    """The version of a task's model with an alias; None if the registry says that there is none.
+
+    Raises:
+        UserError: the registry does not answer.
+    """
+    try:
+        # The search answers with what exists. To ask for the alias itself would be answered with an error, as would a
+        # request that a proxy sends astray.
+        models = client.search_registered_models(f"name = '{task}'")
+        version = next((model.aliases.get(alias) for model in models if model.name == task), None)
+        return client.get_model_version(task, str(version)) if version else None
+    except MlflowException as error:
+        raise UserError(f"registered model {task!r}: cannot be looked up ({reason(error)})") from None

@@ -18,6 +18,7 @@ from requests import RequestException
 
 from textbook.errors import UserError
 from textbook.training.engine.log import read_history
+from tracking.address import reason, redact
 from tracking.record import Input, Record
 from tracking.registry import log_classifier, logged_model
 from tracking.store import select
@@ -64,9 +65,8 @@ def record_cell(
         client.set_tag(run_id, COMPLETE, "true")
         client.set_terminated(run_id, "FINISHED")
     except (MlflowException, RequestException) as error:
-        reason = str(error).splitlines()[0]
         raise UserError(
-            f"{client.tracking_uri}: the run of {record.name} could not be recorded ({reason});"
+            f"{redact(client.tracking_uri)}: the run of {record.name} could not be recorded ({reason(error)});"
             " its results are kept on disk, so run the same command again when the server is back"
         ) from None
     return run_id

@@ -17,7 +17,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from textbook.errors import UserError
-from tracking.store import URI, connect, experiment_id, local_artifacts, local_store
+from tracking.address import URI, bypass_proxies, tracking_uri
+from tracking.store import connect, experiment_id, local_artifacts, local_database, local_store
 from tracking.view import share_view
 
 HOST = "127.0.0.1"
@@ -50,9 +51,9 @@ def serving() -> Iterator[str]:
     Raises:
         UserError: the server of `MLFLOW_TRACKING_URI` doesn't answer, or the new one doesn't start.
     """
-    if os.environ.get(URI):
+    if named := tracking_uri():
         connect()
-        yield os.environ[URI]
+        yield named
         return
     enable_wal()
     port = free_port()
@@ -83,7 +84,7 @@ def serving() -> Iterator[str]:
 
 def enable_wal() -> None:
     """Switch the local store to a write-ahead log, so that readers don't wait for writers. SQLite keeps the setting."""
-    with closing(sqlite3.connect(local_store().removeprefix("sqlite:///"))) as store:
+    with closing(sqlite3.connect(local_database())) as store:
         store.execute("PRAGMA journal_mode=WAL")
 
 
@@ -105,6 +106,7 @@ def wait_until_healthy(uri: str, process: "subprocess.Popen[bytes]", log: Path) 
     Raises:
         UserError: it ended or didn't answer in time; the message names its log.
     """
+    bypass_proxies()
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -134,12 +136,14 @@ def serve(port: int, experiment: str) -> None:
         experiment: the name of the experiment that the UI opens.
 
     Raises:
-        UserError: the server of `MLFLOW_TRACKING_URI` cannot be reached.
+        UserError: the server of `MLFLOW_TRACKING_URI` cannot be reached, or the port is in use.
     """
-    named = os.environ.get(URI)
+    named = tracking_uri()
     client = connect()
     page = share_view(client, experiment_id(client, experiment))
     uri = named or f"http://{HOST}:{port}"
+    if not named:
+        _check_port(port)
     print(f"MLflow: {uri}\nComparison of the runs: {uri.rstrip('/')}{page}", flush=True)
     if named:
         return
@@ -147,6 +151,20 @@ def serve(port: int, experiment: str) -> None:
     enable_wal()
     command = server_command(port, local_store(), artifact_root())
     os.execve(command[0], command, {**SERVER_SETTINGS, **os.environ})
+
+
+def _check_port(port: int) -> None:
+    """Fail with one line if another process listens on the port, or this user may not.
+
+    Raises:
+        UserError: the port cannot be used.
+    """
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise UserError(
+            f"PORT = {port}: cannot be used ({os.strerror(error.errno or 0)}); choose another one"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -2,31 +2,35 @@
 
 import logging
 import os
-import socket
+import sqlite3
+from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from textbook.errors import UserError
+from tracking.address import URI, open_connection, prepare_environment, reason, redact, tracking_uri
 
-URI = "MLFLOW_TRACKING_URI"
 UI = "http://127.0.0.1:5000"  # the default address of `make ui`
-# By default, MLflow waits two minutes for a response and retries for another four, which is too long during training.
-SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the commands print their own output
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
-CONNECT_SECONDS = 5  # time limit for opening a connection
+
+
+def local_database() -> Path:
+    """The SQLite file in the working folder."""
+    return Path("mlflow.db").absolute()
 
 
 def local_store() -> str:
-    """The URI of the SQLite file in the working folder. It is absolute because MLflow caches stores by URI."""
-    return f"sqlite:///{Path('mlflow.db').absolute()}"
+    """The URI of the SQLite file. It is absolute because MLflow caches stores by URI.
+
+    The path is escaped, as `?` and `%` mean something in a URI. The driver is named because MLflow would create the
+    folder of a URI that begins with `sqlite:///`, without undoing the escapes.
+    """
+    return f"sqlite+pysqlite:///{quote(str(local_database()))}"
 
 
 def local_artifacts() -> Path:
@@ -40,7 +44,7 @@ def run_url(experiment: str, run_id: str) -> str:
     Args:
         experiment: the id of the experiment.
     """
-    named = os.environ.get(URI, "")
+    named = tracking_uri()
     server = named.rstrip("/") if urlsplit(named).scheme in ("http", "https") else UI
     return f"{server}/#/experiments/{experiment}/runs/{run_id}"
 
@@ -52,25 +56,59 @@ def connect(*, check: bool = True) -> MlflowClient:
         check: check that the server answers.
 
     Raises:
-        UserError: the server doesn't answer.
+        UserError: the server doesn't answer, or the local store cannot be used.
     """
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
-    uri = os.environ.get(URI) or local_store()
+    prepare_environment()
     for name in ("transformers", "system_metrics"):  # these modules log every step
         logging.getLogger(f"mlflow.{name}").setLevel(logging.ERROR)
+    uri = tracking_uri() or local_store()
     select(uri)
-    client = MlflowClient(uri)
-    if check and uri != local_store():
-        try:
-            _open_connection(uri)
+    if uri == local_store():
+        return _open_database(uri)
+    try:
+        if check:
+            open_connection(uri)
+        client = MlflowClient(uri)
+        if check:
             client.search_experiments(max_results=1)
-        except (OSError, MlflowException) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{URI} = {uri}: no MLflow server answers ({reason}); start the server, or unset the variable"
-            ) from None
+    except (OSError, ImportError, MlflowException, SQLAlchemyError) as error:
+        raise UserError(
+            f"{URI} = {redact(uri)}: no MLflow server answers ({reason(error)});"
+            " start the server, or unset the variable"
+        ) from None
     return client
+
+
+def _open_database(uri: str) -> MlflowClient:
+    """A client of the local store.
+
+    Raises:
+        UserError: the file is damaged, cannot be written, or belongs to another version of MLflow.
+    """
+    path, schema = local_database(), None
+    try:
+        with closing(sqlite3.connect(path)) as database:  # fails at once; MLflow would try again for minutes
+            (tables,) = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+            if tables:
+                (schema,) = database.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
+        if not os.access(path, os.W_OK):
+            raise PermissionError("it is read-only")
+        return MlflowClient(uri)
+    except (sqlite3.Error, OSError) as error:
+        raise UserError(f"{path.name}: cannot be used as MLflow's database ({reason(error)})") from None
+    except (MlflowException, SQLAlchemyError) as error:
+        if "database schema" not in str(error):
+            raise
+        migrations = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+        ours = f"this is MLflow {version('mlflow')}"
+        if schema and not any(migrations.glob(f"{schema}_*.py")):
+            raise UserError(
+                f"{path.name}: was written by a newer MLflow ({ours}); move it away, or install that one"
+            ) from None
+        raise UserError(
+            f"{path.name}: was written by an older MLflow ({ours}); copy the file, then run"
+            f" `mlflow db upgrade sqlite:///{path.name}`"
+        ) from None
 
 
 def select(uri: str) -> None:
@@ -81,14 +119,6 @@ def select(uri: str) -> None:
         os.environ[URI] = variable
     else:
         os.environ.pop(URI, None)
-
-
-def _open_connection(uri: str) -> None:
-    """Fail immediately if nothing listens, instead of after MLflow's retries."""
-    parts = urlsplit(uri)
-    if parts.scheme in ("http", "https") and parts.hostname:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        socket.create_connection((parts.hostname, port), timeout=CONNECT_SECONDS).close()
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:

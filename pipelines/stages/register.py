@@ -33,7 +33,11 @@ ROUNDS = 3  # of timing; in each, both models are timed once
 
 
 def main(params: Params, task: str) -> None:
-    """Complete the run, register the student, and write the version, its alias and its run."""
+    """Complete the run, register the student, and write the version, its alias and its run.
+
+    Raises:
+        UserError: the student could not be compared with the champion. Nothing is written, so DVC runs the stage again.
+    """
     client = connect()
     begun_as = read_json(MODELS / task / "distilled" / "run.json")["cell"]
     record = evaluated_record(params, task)

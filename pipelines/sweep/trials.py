@@ -18,8 +18,8 @@ from pipelines.sweep.record import start_cell_record
 from textbook.errors import UserError
 from textbook.params import Params, Sweep
 from textbook.ray_start import start_ray
+from tracking.address import worker_environment
 from tracking.live import live
-from tracking.store import URI
 from tracking.sweeps import SweepRun
 
 NEVER = 10**9  # a step that no cell reaches
@@ -52,7 +52,8 @@ def run_trials(
 
     slots = _slots(settings)
     with Progress({folder.name: str(cell) for cell, folder in todo.items()}, slots) as progress:
-        trial = partial(_trial, task_params=task_params, project=str(Path.cwd()), sweep=sweep, uri=uri)
+        server = worker_environment(uri)
+        trial = partial(_trial, task_params=task_params, project=str(Path.cwd()), sweep=sweep, server=server)
         tuner = tune.Tuner(
             tune.with_resources(trial, {"cpu": settings.cpus, "gpu": settings.gpus}),
             param_space={"cell": tune.grid_search([{**asdict(cell), "folder": str(f)} for cell, f in todo.items()])},
@@ -100,9 +101,14 @@ def _scheduler(settings: Sweep) -> Any:
 
 
 def _trial(
-    config: Mapping[str, Any], *, task_params: Mapping[str, Params], project: str, sweep: SweepRun, uri: str
+    config: Mapping[str, Any],
+    *,
+    task_params: Mapping[str, Params],
+    project: str,
+    sweep: SweepRun,
+    server: Mapping[str, str],
 ) -> None:
-    """Run one cell in a worker, and report its progress.
+    """Run one cell in a worker, and report its progress. `server` has the variables that name the MLflow server.
 
     An exception is reported, not raised. Tune repeats a trial that raises, as it repeats one whose worker was lost, but
     the cell would fail again.
@@ -114,7 +120,7 @@ def _trial(
     from pipelines.sweep.verify import check_inputs
 
     os.chdir(project)
-    os.environ[URI] = uri
+    os.environ |= server
     place = dict(config["cell"])
     folder = Path(place.pop("folder"))
     cell = Cell(**place)

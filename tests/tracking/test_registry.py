@@ -12,8 +12,10 @@ from urllib.request import Request, urlopen
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
 from textbook.errors import UserError
+from textbook.files import sha256
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.params import Registry
@@ -193,12 +195,95 @@ def test_a_deleted_registered_model_is_created_again(registered, client, experim
     assert pass_gate(client, "reviews", "1", no_comparison, RULES) == "champion"
 
 
-def test_a_champion_without_files_is_replaced(registered, client, experiment, tmp_path):
+def lose_files(client, tmp_path):
     shutil.rmtree(tmp_path / "mlartifacts")
-    with pytest.raises(UserError, match=r"none \(missing\)"):
-        pull("reviews", "champion", tmp_path / "pulled")
+
+
+def damage_weights(client, tmp_path):
+    next((tmp_path / "mlartifacts").rglob("model.safetensors")).write_bytes(b"")
+
+
+def lose_the_tag_of_the_rows(client, tmp_path):
+    client.delete_model_version_tag("reviews", "1", TRAINING_ROWS)
+
+
+def refuse_labels(folder, rows):
+    raise UserError("its labels (bad, good) differ")
+
+
+def fill_disk(folder, rows):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("harm", "compare", "reason"),
+    [
+        (lose_files, no_comparison, "none (missing)"),
+        (damage_weights, no_comparison, "has the SHA-256"),
+        (lose_the_tag_of_the_rows, no_comparison, "training_rows is ''"),
+        (None, refuse_labels, "its labels (bad, good) differ"),
+        (None, fill_disk, "No space left on device"),
+    ],
+)
+def test_a_version_that_cannot_be_compared_stays_challenger_until_it_can(
+    registered, client, experiment, tmp_path, harm, compare, reason
+):
+    if harm:
+        harm(client, tmp_path)
+    version = add(client, experiment, registered, "second")
+    with pytest.raises(UserError) as error:
+        pass_gate(client, "reviews", version, compare, RULES)
+    assert str(error.value).startswith(
+        f"reviews version {version} stays challenger, not judged: the champion, version 1"
+    )
+    assert reason in str(error.value)
+    assert str(error.value).endswith(f"make rollback TASK=reviews VERSION={version}")
+    assert aliases(client) == {"champion": "1", "challenger": version}
+    tags = client.get_model_version("reviews", version).tags
+    assert reason in tags[REASONS]
+    assert DECISION not in tags
+    if not harm:
+        assert pass_gate(client, "reviews", version, with_score(90), RULES) == "champion"
+        assert aliases(client) == {"champion": version}
+    else:
+        assert rollback(client, "reviews", version) == ("1", version)
+        assert pass_gate(client, "reviews", version, no_comparison, RULES) == "champion"
+
+
+def aliases(client):
+    return {alias: str(version) for alias, version in client.get_registered_model("reviews").aliases.items()}
+
+
+@pytest.mark.parametrize("failing", ["search_registered_models", "get_model_version", "search_logged_models"])
+def test_a_registry_that_does_not_answer_promotes_nothing(registered, client, experiment, monkeypatch, failing):
+    version = add(client, experiment, registered, "second")
+
+    def time_out(*_):
+        raise MlflowException("timed out\nand more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, failing, time_out)
+        with pytest.raises(UserError, match="timed out"):
+            pass_gate(client, "reviews", version, no_comparison, RULES)
+    assert aliases(client) == {"champion": "1", "challenger": version}
+    assert DECISION not in client.get_model_version("reviews", version).tags
+
+
+@pytest.mark.parametrize("what", ["version", "model"])
+def test_a_deleted_champion_is_replaced(registered, client, experiment, what):
+    if what == "version":
+        client.delete_model_version("reviews", "1")
+    else:
+        (model,) = client.search_logged_models([experiment])
+        client.delete_logged_model(model.model_id)
     version = add(client, experiment, registered, "second")
     assert pass_gate(client, "reviews", version, no_comparison, RULES) == "champion"
+
+
+def test_a_promotion_that_was_killed_is_completed(registered, client):
+    client.delete_model_version_tag("reviews", "1", DECISION)  # written last
+    assert pass_gate(client, "reviews", "1", no_comparison, RULES) == "champion"
+    assert client.get_model_version("reviews", "1").tags[DECISION] == "promoted"
 
 
 def test_a_deleted_logged_model_is_logged_again(registered, client, experiment, tmp_path):
@@ -229,11 +314,24 @@ def test_a_changed_file_is_refused(registered, tmp_path, name):
     assert not (tmp_path / "pulled").exists()
 
 
+def test_what_mlflow_loads_is_described_here(registered, client, tmp_path):
+    """Whoever writes to the registry can change the description and its hash, but not what is run."""
+    path = next((tmp_path / "mlartifacts").rglob("MLmodel"))
+    path.write_text(
+        path.read_text().replace("loader_module: mlflow.transformers", "loader_module: evil\n    code: evil")
+    )
+    client.set_model_version_tag("reviews", "1", "sha256.MLmodel", sha256(path))
+    pull("reviews", "champion", tmp_path / "pulled")
+    assert "evil" not in (tmp_path / "pulled" / "MLmodel").read_text()
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "pulled"))
+    assert set(loaded.predict(["the film is great"])["label"]) <= {"bad", "good"}
+
+
 def test_pickles_and_added_files_are_refused(registered, tmp_path):
     weights = next((tmp_path / "mlartifacts").rglob("model.safetensors"))
     shutil.copy(weights, weights.with_name("pytorch_model.bin"))
-    with pytest.raises(UserError, match="has pickle files"):
+    with pytest.raises(UserError, match=r"has files that no model of this project has: model/pytorch_model\.bin"):
         pull("reviews", "champion", tmp_path / "pulled")
-    weights.with_name("pytorch_model.bin").rename(weights.with_name("more.json"))
+    weights.with_name("pytorch_model.bin").rename(weights.with_name("model-00001-of-00002.safetensors"))
     with pytest.raises(UserError, match=r"registered is none \(no such file\)"):
         pull("reviews", "champion", tmp_path / "pulled")

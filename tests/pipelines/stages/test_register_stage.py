@@ -11,6 +11,7 @@ import pytest
 from conftest import make_reviews
 from pipelines.stages.evaluate import MODEL_NAMES
 from pipelines.stages.register import main as register
+from textbook.errors import UserError
 from textbook.files import read_json, write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
@@ -30,8 +31,8 @@ def write_split(path, count, seed):
     )
 
 
-def write_model(folder, encoder, seed):
-    load_classifier(encoder, ["negative", "positive"], seed).save_pretrained(folder)
+def write_model(folder, encoder, seed, labels=("negative", "positive")):
+    load_classifier(encoder, list(labels), seed).save_pretrained(folder)
     load_tokenizer(encoder).save_pretrained(folder)
     log_to_file(folder / "history-0.jsonl")(1, {"loss": 0.7, "accuracy": 0.5})
 
@@ -90,3 +91,21 @@ def test_a_student_is_recorded_registered_and_compared_with_the_champion(made, t
     assert score.startswith(("yes: score ", "NO: score "))
     assert "ms per text" in time
     assert rows == "yes: 40 training rows, champion 40 (required: at least 0.9 times as many)"
+
+
+def test_without_a_comparison_the_stage_fails_and_writes_nothing(made, tiny_teacher):
+    register(made, TASK)
+    written = Path("data/registry") / f"{TASK}.json"
+    written.unlink()  # as DVC does before it runs a stage
+    student = Path("data/models") / TASK / "student"
+    shutil.rmtree(student)
+    write_model(student, tiny_teacher, seed=1, labels=["positive", "negative"])
+    for _ in range(2):  # it is judged again each time
+        with pytest.raises(
+            UserError, match=r"version 2 stays challenger, not judged: .* its labels \(negative, positive"
+        ):
+            register(made, TASK)
+        assert not written.exists()
+    client = connect()
+    assert str(client.get_model_version_by_alias(TASK, "champion").version) == "1"
+    assert DECISION not in client.get_model_version(TASK, "2").tags
