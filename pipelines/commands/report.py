@@ -19,6 +19,7 @@ from textbook.reporting.snapshots import snapshot_curves
 from textbook.reporting.table import LABELS, columns, comparison, cost_table
 from textbook.textbooks.book import read_book
 from textbook.training.engine.log import read_history
+from tracking.state import registered_today
 from tracking.store import run_url
 
 EXAMPLES = 8
@@ -73,8 +74,14 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
             ),
             f"Adaptation: {LABELS[metric]} on validation data, first seed": curve(epochs, "epoch", LABELS[metric]),
         },
-        registered=read_json(REGISTRY / f"{task}.json"),
+        registered=_registered(task),
     )
+
+
+def _registered(task: str) -> dict[str, str]:
+    """What is known of the registered student; empty if it has not been registered."""
+    path = REGISTRY / f"{task}.json"
+    return registered_today(task, read_json(path)) if path.is_file() else {}
 
 
 def _read(name: str) -> list[dict[str, str]]:
