@@ -1,6 +1,7 @@
 """Parallel work gives the same results as sequential work."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,10 @@ def reject_two(item: int) -> int:
     return item
 
 
+def die(_item: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def fill_disk(_item: int) -> None:
     raise OSError(28, "No space left on device")
 
@@ -82,6 +87,13 @@ def test_an_error_on_a_cluster_is_raised_unchanged(cluster: str, monkeypatch: py
     with pytest.raises(OSError, match="No space left") as disk_error:
         run_all(fill_disk, [1, 2], "test", 0)
     assert disk_error.value.errno == 28
+
+
+@pytest.mark.slow  # Ray starts the worker four times
+def test_a_worker_that_always_dies_is_one_line(cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", cluster)
+    with pytest.raises(UserError, match=r"^test: Ray lost a process or a machine \(.*\); was it out of memory\?$"):
+        run_all(die, [1, 2], "test", 0)
 
 
 def test_the_corpus_is_the_same_on_a_cluster(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def start_ray() -> None:
     if address:
         _open_connection(address)
     import ray
-    from ray._raylet import AuthenticationTokenLoader
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # compiled
 
     AuthenticationTokenLoader.instance().reset_cache()  # else a second Ray in this process uses the token of the first
     try:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from textbook.errors import UserError
 from textbook.ray_start import cluster_address, start_ray
 
 T = TypeVar("T")
@@ -20,7 +21,8 @@ WORTH_BYTES = 64 << 20  # input size below which Ray takes longer to start than 
 def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -> list[R]:
     """Apply `work` to all items and return the results in the order of the items.
 
-    The first error is raised; items that have been started may still be processed. A killed worker is restarted.
+    The first error is raised; items that have been started may still be processed. A killed worker is restarted; if it
+    is killed again and again, a UserError says so.
     Without a cluster, the work runs in this process if starting Ray would take longer: for a single item, for little
     input, or on a single core.
 
@@ -33,7 +35,7 @@ def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -
     with tqdm(total=len(items), desc=label, unit="shard", disable=None if len(items) > 1 else True) as bar:
         worthwhile = size >= WORTH_BYTES and len(os.sched_getaffinity(0)) > 1
         if len(items) > 1 and (worthwhile or cluster_address()):
-            return _run_with_ray(work, items, bar)
+            return _run_with_ray(work, items, label, bar)
         results = []
         for item in items:
             results.append(work(item))
@@ -41,7 +43,7 @@ def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -
         return results
 
 
-def _run_with_ray(work: Callable[[T], R], items: Sequence[T], bar: Any) -> list[R]:
+def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str, bar: Any) -> list[R]:
     start_ray()
     import ray
 
@@ -57,6 +59,9 @@ def _run_with_ray(work: Callable[[T], R], items: Sequence[T], bar: Any) -> list[
             bar.update()
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # the same exception as without Ray
+    except ray.exceptions.RayError as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UserError(f"{label}: Ray lost a process or a machine ({reason}); was it out of memory?") from None
     finally:
         for reference in pending:
             ray.cancel(reference)
