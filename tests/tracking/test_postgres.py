@@ -143,3 +143,18 @@ def test_the_compose_file_pins_its_images_and_has_no_passwords():
         assert {volume.split(":")[0] for volume in service.get("volumes", [])} <= set(file["volumes"])
         assert {config["source"] for config in service.get("configs", [])} <= set(file["configs"])
         assert "healthcheck" in service
+
+
+def packages(path):
+    """The pinned packages of a file of requirements, with their hashes."""
+    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", path.read_text())
+    return {block.split()[0]: re.findall(r"sha256:\w+", block) for block in blocks if "==" in block}
+
+
+def test_the_image_installs_what_is_locked_by_hash():
+    (install,) = re.findall("RUN (pip .*)", (ROOT / "tracking" / "compose.yaml").read_text())
+    assert install.endswith("--no-deps --require-hashes -r /tmp/requirements.txt")
+    added = packages(ROOT / "tracking" / "requirements.txt")
+    assert [name.split("==")[0] for name in added] == ["boto3", "botocore", "jmespath", "psycopg2-binary", "s3transfer"]
+    assert added.items() <= packages(ROOT / "requirements.lock").items()
+    assert all(added.values())
