@@ -1,8 +1,13 @@
 """The two engines give the same results."""
 
+import pickle
 import random
+import subprocess
+import sys
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +16,18 @@ from whoosh.util.numeric import byte_to_length, length_to_byte
 from textbook.assets.fetch import fetch
 from textbook.assets.manifest import locate
 from textbook.corpus.sentences import split_sentences
+from textbook.errors import UserError
+from textbook.files import hash_folder, read_rows
 from textbook.params import Index
 from textbook.params_file import load_params
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.hits import Hits, SearchIndex
 from textbook.retrieval.rake import query
-from textbook.tables.read import read_table
+from textbook.retrieval.stop_words import read_stop_words
 from textbook.words import words
 
 ROOT = Path(__file__).parents[2]
+WHOOSH = Index(engine="whoosh", k1=1.2, b=0.75)
 REAL_SENTENCES, REAL_ANCHORS = 6_000, 150  # `make bench-retrieval` compares 2,000 anchors on 100,000 sentences
 
 WORDS = [f"{first}{second}" for first in "bcdfghjklm" for second in "aeiou"]
@@ -101,10 +109,12 @@ def overlap(hits: Hits, other: Hits) -> float:
 
 def test_rounded_lengths_explain_all_differences_on_real_text(reviews: Path, tmp_path: Path) -> None:
     """BM25 with the lengths as rounded by Whoosh gives the hits of Whoosh."""
-    general = read_table(reviews, ["text"], {"source": "imdb"})["text"].to_pylist()
+    rows = read_rows(reviews)
+    general = [row["text"] for row in rows if row["source"] == "imdb"]
     corpus = list(islice((s for text in general for s in split_sentences(text, "en")), REAL_SENTENCES))
-    anchors = read_table(reviews, ["text"], {"source": "rotten_tomatoes"})["text"].to_pylist()
-    queries = [query(anchor, 20)[0] for anchor in anchors[:: len(anchors) // REAL_ANCHORS][:REAL_ANCHORS]]
+    anchors = [row["text"] for row in rows if row["source"] == "rotten_tomatoes"]
+    chosen, stop_words = anchors[:: len(anchors) // REAL_ANCHORS][:REAL_ANCHORS], read_stop_words("en")
+    queries = [query(anchor, 20, stop_words)[0] for anchor in chosen]
     bm25s, whoosh = (open_engine(engine, tmp_path, corpus).search(queries, 10) for engine in ("bm25s", "whoosh"))
     assert (bm25s.counts == 10).mean() > 0.95
     assert 0.95 <= overlap(bm25s, whoosh) < 1
@@ -134,3 +144,59 @@ def top_ten(corpus: list[str], queries: list[list[str]], lengths: "np.ndarray[tu
         counts[row] = min(10, np.count_nonzero(scores))
         ids[row] = np.argsort(-scores, kind="stable")[:10]
     return Hits(ids, np.zeros(ids.shape, np.float32), counts)
+
+
+class Evil:
+    """Its pickle creates a file named `ran` where it is read."""
+
+    def __reduce__(self):
+        return open, ("ran", "w")
+
+
+@pytest.mark.parametrize("module", ["whoosh.filedb.structfile", "whoosh.codec.whoosh3", "whoosh.columns"])
+def test_an_index_of_others_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    """Each of these modules writes a part of the files: the list of segments, the words, the ids."""
+    monkeypatch.chdir(tmp_path)
+    evil, written = pickle.dumps(Evil()), []
+
+    name = "dump" if module.endswith("structfile") else "dumps"
+    honest = getattr(import_module(module), name)
+
+    def write(value: object, *rest: Any) -> Any:
+        written.append(value)
+        if name == "dumps":
+            return evil
+        # The first list of segments is read while the index is built.
+        return honest(value, *rest) if len(written) == 1 else rest[0].write(evil)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(import_module(module), name, write)
+        build_index([make_corpus(2000, longest=10)], tmp_path / "index", WHOOSH, "hash")
+    assert written
+    with pytest.raises(UserError, match=r"index: is damaged \(.*file names \w+\.open, which no index needs"):
+        open_index(tmp_path / "index", "hash").search(make_queries(50), 10)
+    assert not Path("ran").exists()
+
+
+def test_a_damaged_index_is_refused_in_one_line(tmp_path: Path) -> None:
+    build_index([make_corpus(200, longest=10)], tmp_path / "index", WHOOSH, "hash")
+    for path in (tmp_path / "index").glob("MAIN*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"index: is damaged \(.*\); run `dvc repro --force --single-item index`$"):
+        open_index(tmp_path / "index", "hash").search(make_queries(50), 10)
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from textbook.params import Index
+from textbook.retrieval.engines import build_index
+build_index([map(str, range(500)), ["a b", "b c"]], Path(sys.argv[1]), Index(engine="whoosh", k1=1.2, b=0.75), "hash")
+"""
+
+
+def test_an_index_has_the_same_files_in_every_process(tmp_path: Path) -> None:
+    for seed in ("1", "2"):
+        environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT / "src")}
+        subprocess.run([sys.executable, "-c", BUILD, str(tmp_path / seed)], check=True, env=environment)
+    assert hash_folder(tmp_path / "1") == hash_folder(tmp_path / "2")

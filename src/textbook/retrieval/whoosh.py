@@ -2,10 +2,15 @@
 
 Its scores equal those of the `bm25s` engine except for the length normalisation: like Lucene, Whoosh stores the length
 of a sentence in one byte, so lengths of 11 words and more are rounded.
+
+The files of an index are pickles. They are read by `textbook.retrieval.pickles`, which runs no code that is in them, so
+an index from a DVC remote that others write to can give wrong hits, but no more. DVC compares an index with `dvc.lock`.
 """
 
+import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import log1p
 from pathlib import Path
@@ -19,10 +24,15 @@ from whoosh.query.compound import Or
 from whoosh.query.terms import Term
 from whoosh.scoring import WeightingModel, WeightLengthScorer
 
+from textbook.errors import UserError
 from textbook.retrieval.hits import Hits
+from textbook.retrieval.pickles import read_safely
 from textbook.words import words
 
 FIELD = "sentence"
+SCHEMA = Schema(id=NUMERIC(stored=True, bits=64), sentence=TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=False))
+
+read_safely()
 
 
 @dataclass(frozen=True)
@@ -58,9 +68,18 @@ class WhooshIndex:
 
     searcher: Any
     sentences: int
+    folder: Path
 
     def search(self, queries: Sequence[Sequence[str]], k: int) -> Hits:
-        """See `SearchIndex.search`."""
+        """See `SearchIndex.search`.
+
+        Raises:
+            UserError: the index is damaged.
+        """
+        with _reading(self.folder):
+            return self._search(queries, k)
+
+    def _search(self, queries: Sequence[Sequence[str]], k: int) -> Hits:
         shape = (len(queries), min(k, self.sentences))
         ids, scores, counts = np.zeros(shape, np.int64), np.zeros(shape, np.float32), np.zeros(len(queries), np.int32)
         for number, query in enumerate(queries):
@@ -74,18 +93,48 @@ class WhooshIndex:
 
 
 def build_whoosh(shards: Iterable[Iterable[str]], folder: Path) -> None:
-    """Index the shards of a corpus into an empty folder. The id of a sentence is its position in the corpus."""
-    schema = Schema(id=NUMERIC(stored=True, bits=64), sentence=TEXT(analyzer=SpaceSeparatedTokenizer(), phrase=False))
-    writer = whoosh_index.create_in(str(folder), schema).writer(limitmb=512)
-    sentence_id = 0
-    for shard in shards:
-        for sentence in shard:
-            writer.add_document(id=sentence_id, sentence=" ".join(words(sentence)))
-            sentence_id += 1
-    writer.commit(optimize=True)
+    """Index the shards of a corpus into an empty folder. The id of a sentence is its position in the corpus.
+
+    The same sentences give the same files to the byte.
+    """
+    with _seeded():  # Whoosh draws the names of its files at random
+        # The one file that `compound` makes of them would have the time in it.
+        writer = whoosh_index.create_in(str(folder), SCHEMA).writer(limitmb=512, compound=False)
+        sentence_id = 0
+        for shard in shards:
+            for sentence in shard:
+                writer.add_document(id=sentence_id, sentence=" ".join(words(sentence)))
+                sentence_id += 1
+        writer.commit(optimize=True)
 
 
 def open_whoosh(folder: Path, *, k1: float, b: float) -> WhooshIndex:
-    """Open an index."""
-    index = whoosh_index.open_dir(str(folder))
-    return WhooshIndex(index.searcher(weighting=_Lucene(k1, b)), index.doc_count())
+    """Open an index.
+
+    Raises:
+        UserError: the index is damaged.
+    """
+    with _reading(folder):
+        index = whoosh_index.open_dir(str(folder), schema=SCHEMA)
+        return WhooshIndex(index.searcher(weighting=_Lucene(k1, b)), index.doc_count(), folder)
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Turn the errors of Whoosh, which does not check what it reads, into one line."""
+    try:
+        yield
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"{folder}: is damaged ({reason}); run `dvc repro --force --single-item index`") from error
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Give Python's random numbers a seed inside the block, and afterwards the state they had."""
+    state = random.getstate()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(state)
