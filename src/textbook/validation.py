@@ -167,9 +167,7 @@ def _expectation(rule: dict[str, Any]) -> Any:
     return get_expectation_impl(rule["type"])(**rule.get("kwargs", {}))
 
 
-def _check(
-    shard: str, rule: dict[str, Any], result: Any, frame: pd.DataFrame, places: Sequence[Any] | None
-) -> Check:
+def _check(shard: str, rule: dict[str, Any], result: Any, frame: pd.DataFrame, places: Sequence[Any] | None) -> Check:
     """The outcome of one expectation as a `Check`, with the first failing rows."""
     settings = rule.get("kwargs", {})
     details = result.result
