@@ -187,7 +187,7 @@ def local_ray(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
-        for name in ("RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
             patch.setenv(name, "restored after the tests")
         folders = [str(request.path.parent), str(Path(__file__).parent)]
         patch.setenv("PYTHONPATH", os.pathsep.join(folders), prepend=os.pathsep)

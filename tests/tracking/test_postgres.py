@@ -17,7 +17,7 @@ from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.params import Registry
 from textbook.training.engine.log import log_to_file
-from tracking.promotion import Measured, pass_gate, rollback
+from tracking.promotion import TRAINING_ROWS, Measured, pass_gate, rollback
 from tracking.pull import pull
 from tracking.record import Record
 from tracking.registry import register
@@ -103,7 +103,7 @@ def test_a_sweep_and_its_models_over_postgresql(server, tiny_teacher, tmp_path):
     for digest, score in (("first", 80.0), ("second", 90.0)):
         run_id = record_cell(client, sweep.experiment, replace(record, digest=digest), parent=sweep.run_id)
         assert len(client.get_metric_history(run_id, "distill/loss")) == 50
-        version = register(client, "films", run_id, {}, "from a test")
+        version = register(client, "films", run_id, {TRAINING_ROWS: "10"}, "from a test")
 
         def compare(_folder, _rows, score=score):
             return MEASURED, replace(MEASURED, score=score)
