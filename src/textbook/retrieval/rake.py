@@ -7,10 +7,10 @@ divided by its frequency. The score of a phrase is the sum of the scores of its 
 import re
 from collections import defaultdict
 
-from textbook.words import INVISIBLE, MARKS, ZERO_WIDTH_SPACE, words
+from textbook.words import INVISIBLE, MARKS, SIMPLE, ZERO_WIDTH_SPACE, words
 
-# A run of characters that are neither in a word nor white space ends a phrase. The first pattern is for ASCII text.
-_ASCII_FRAGMENT = re.compile(r"[^\w\s']+|_+|(?<!\w)'+|'+(?!\w)")
+# A run of characters that are neither in a word nor white space ends a phrase. The first pattern is for simple text.
+_SIMPLE_FRAGMENT = re.compile(rf"[^\w\s'’{ZERO_WIDTH_SPACE}]+|_+|(?<!\w)['’]+|['’]+(?!\w)")
 _FRAGMENT = re.compile(
     rf"[^\w\s'’{MARKS}{INVISIBLE}{ZERO_WIDTH_SPACE}]+|_+"
     rf"|(?<![\w{MARKS}{INVISIBLE}])['’]+|['’]+(?![{INVISIBLE}]*\w)"
@@ -22,7 +22,8 @@ def rake(text: str, stop_words: frozenset[str]) -> list[tuple[str, float]]:
     phrases: dict[tuple[str, ...], None] = {}
     degree: defaultdict[str, int] = defaultdict(int)
     frequency: defaultdict[str, int] = defaultdict(int)
-    for fragment in (_ASCII_FRAGMENT if text.isascii() else _FRAGMENT).split(text):
+    is_simple = text.isascii() or SIMPLE.fullmatch(text)
+    for fragment in (_SIMPLE_FRAGMENT if is_simple else _FRAGMENT).split(text):
         for phrase in _runs(words(fragment), stop_words):
             phrases.setdefault(phrase)
             for word in phrase:
