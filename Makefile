@@ -96,5 +96,5 @@ lock: setup ## Add what pyproject.toml newly asks for to requirements.lock; UPGR
 	@{ echo "# Exact versions and hashes of everything but torch, which the Makefile installs. Made by 'make lock'."; \
 		sed '/^# WARNING/,$$d;/^# The following packages/,$$d;/^# Exact versions/d' $(VENV)/lock.txt; } > requirements.lock
 
-clean: ## Remove everything the pipeline made; DVC's cache stays, so `dvc repro` restores it at once
-	@git clean -fdxq data reports .cache
+clean: setup ## Remove outputs that `dvc checkout` restores, and the report; CELLS=1: cells and unfinished work of hours too
+	@python -m pipelines.commands.clean $(if $(CELLS),--cells)
