@@ -15,7 +15,7 @@ from toy_models import CONFIGS, write_model
 from textbook.errors import UserError
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import check_supported, inputs_for, load_config, load_tokenizer
-from textbook.training.engine.checks import check_inputs
+from textbook.training.engine.checks import check_readable
 from textbook.training.engine.tokens import collate, tokenize
 from textbook.training.masked_lm import add_head
 
@@ -52,7 +52,7 @@ def use(folder: Path) -> None:
     check_supported(config)
     tokenizer = load_tokenizer(folder)
     tokens = tokenize(tokenizer, ["the film is great 12.", "a plot"], ["a dull film", "music"], 16)
-    check_inputs(config, tokens, tokenizer.pad_token_id, whose="teacher", section="teacher")
+    check_readable(config, tokens, tokenizer.pad_token_id, whose="teacher", section="teacher")
     model = load_classifier(folder, ["bad", "good"], seed=0).eval()
     with torch.no_grad():
         model(**inputs_for(model, collate(tokens, np.arange(2), tokenizer.pad_token_id)))
