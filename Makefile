@@ -11,6 +11,7 @@ TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || echo https://download
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+export PORT ALIAS  # as all variables of the command line are; a shell reads none of them as code
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
@@ -36,7 +37,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 params: setup ## Write params.yaml for a profile: make params PROFILE=reduced-cpu
-	@python -m pipelines.commands.params $(PROFILE)
+	@python -m pipelines.commands.params "$$PROFILE"
 
 quickstart: setup ## Run the whole pipeline on the shipped example and show the results
 	@dvc repro metrics register
@@ -44,16 +45,16 @@ quickstart: setup ## Run the whole pipeline on the shipped example and show the 
 	@python -m pipelines.commands.summary
 
 sweep: setup ## Fill the grid init × teacher × textbook × task, or a part: make sweep SWEEP='textbook=general,contextualized'
-	@python -m pipelines.sweep $(SWEEP)
+	@python -m pipelines.sweep $$SWEEP
 	@python -m pipelines.commands.report
 
 student: setup ## The largest student within a number of parameters or CPU milliseconds: make student BUDGET=10M (or 5ms)
-	@python -m pipelines.commands.student $(BUDGET)
+	@python -m pipelines.commands.student "$$BUDGET"
 
 test: check ## Lint, types, layers and the fast tests (about 5 minutes)
 	@$(PYTEST) -m "not slow"
 
-test-all: check ## The same with all tests: sweeps that are killed, servers, browser (about 14 minutes)
+test-all: check ## The same with all tests: sweeps that are killed, servers, browser (about 17 minutes)
 	@$(PYTEST)
 
 check: setup ## Lint, types and layers
@@ -63,13 +64,13 @@ check: setup ## Lint, types and layers
 	@lint-imports --no-logo
 
 ui: setup ## Open MLflow on http://127.0.0.1:5000 (PORT=…)
-	@python -m pipelines.commands.ui $(PORT)
+	@python -m pipelines.commands.ui "$$PORT"
 
 pull: setup ## Fetch a registered model as a Hugging Face folder: make pull TASK=rotten_tomatoes [ALIAS=champion]
-	@python -m pipelines.commands.pull $(if $(TASK),$(TASK) $(ALIAS))
+	@python -m pipelines.commands.pull $(if $(TASK),"$$TASK" "$$ALIAS")
 
 rollback: setup ## Make the previous champion champion again: make rollback TASK=rotten_tomatoes [VERSION=1]
-	@python -m pipelines.commands.rollback $(if $(TASK),$(TASK) $(VERSION))
+	@python -m pipelines.commands.rollback $(if $(TASK),"$$TASK" "$$VERSION")
 
 report: setup ## Update reports/report.html, with the statistics of the textbooks
 	@dvc repro metrics register analysis

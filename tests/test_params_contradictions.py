@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from toy_params import AUGMENTED, DATA, DELETE, MASKED_LM, problems_of, write_params
+
+from textbook.errors import UserError
+from textbook.params_file import check_params
 
 SAVED = {"name": "saved", "stream": True}
 
@@ -100,3 +104,12 @@ SAVED = {"name": "saved", "stream": True}
 )
 def test_contradictory_values_are_rejected(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
     assert any(problem.startswith(expected) for problem in problems_of(write_params(tmp_path, changes)))
+
+
+def test_a_project_has_at_most_200_tasks(tmp_path: Path) -> None:
+    raw = YAML(typ="safe", pure=True).load(write_params(tmp_path, {}))
+    task = raw["tasks"]["mood"]
+    raw["tasks"] |= {f"mood_{number}": task for number in range(200)}
+    raw["distill"]["textbook"] = "general"
+    with pytest.raises(UserError, match=r"tasks: has \d+ tasks; DVC, which checks all stages, takes at most 200"):
+        check_params(raw, "params.yaml")

@@ -16,6 +16,8 @@ from textbook.errors import UserError
 from textbook.languages import language_problem
 from textbook.params import AXES, ClassMetric, NumberMetric, Params, Task
 
+MOST_TASKS = 200  # with which DVC takes 165 s to see that nothing is to be done; the time grows with the square
+
 
 def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = MappingProxyType({})) -> Params:
     """Read and check a parameter file.
@@ -153,6 +155,8 @@ def _contradictions(params: Params) -> list[str]:
     if "augmented" in params.distill.textbook and missing:
         problems.append(f"distill.textbook = {params.distill.textbook!r}: needs textbooks.augmented.{missing[0]}")
     problems += _asset_contradictions(params, references)
+    if (count := len(params.tasks)) > MOST_TASKS:
+        problems.append(f"tasks: has {count} tasks; DVC, which checks all stages, takes at most {MOST_TASKS}")
     for name, task in params.tasks.items():
         problems += [f"tasks.{name}.{problem}" for problem in _task_contradictions(task)]
     for key, asset in references.items():
