@@ -1,0 +1,65 @@
+"""The targets of the Makefile, with wrong arguments."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WRONG = {
+    "setup": [["VENV=new", "PYTHON=nonsense"]],
+    "params": [["PROFILE=nonsense"], []],
+    "sweep": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"]],
+    "student": [["BUDGET=5s"], []],
+    "ui": [["PORT=abc"], ["PORT=1'; touch ran; '"]],
+    "pull": [["TASK=nonsense"], ["TASK=it's", "ALIAS=a; touch ran"], []],
+    "rollback": [["TASK=nonsense", "VERSION=first"], []],
+}
+WITHOUT_ARGUMENTS = {"help", "quickstart", "test", "test-all", "check", "report", "lock", "clean"} | {
+    "bench",
+    "bench-retrieval",
+    "bench-distill",
+    "bench-zero",
+}
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make in a copy of the project that uses the virtual environment of this process."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    venv = [] if any(word.startswith("VENV=") for word in arguments) else [f"VENV={sys.prefix}"]
+    ready = [f"--old-file={sys.prefix}/.ready"]
+    return subprocess.run(
+        ["make", *ready, *venv, *arguments], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("Makefile", "params.yaml", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "profiles", folder / "profiles")
+    return folder
+
+
+def test_every_target_of_the_help_is_listed_here(project: Path) -> None:
+    targets = re.findall(r"^  make (\S+) +\S", make(project, "help").stdout, re.MULTILINE)
+    assert set(targets) == {*WRONG, *WITHOUT_ARGUMENTS}
+    assert len(targets) > 15
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"), [(target, arguments) for target, wrong in WRONG.items() for arguments in wrong]
+)
+def test_wrong_arguments_are_one_line(project: Path, target: str, arguments: list[str]) -> None:
+    process = make(project, target, *arguments)
+    assert process.returncode != 0
+    lines = [line for line in process.stderr.splitlines() if not line.startswith("make: ***")]
+    assert len(lines) == 1, process.stderr
+    assert lines[0].startswith("error: ")
+    assert not (project / "ran").exists()
