@@ -119,7 +119,9 @@ def test_a_changed_file_is_read_completely_or_refused(
     except UserError:
         assert refusal(path, columns)  # checks that it is one line that names the file
         return
-    assert len(rows) >= least_rows(suffix, content)
+    # Two new quotes may make a text with line breaks of several lines, as the format says.
+    breaks = sum(str(row["text"]).count("\n") for row in rows) if suffix == "csv" else 0
+    assert len(rows) + breaks >= least_rows(suffix, content)
     if suffix == "parquet":
         assert [(row["text"], row["label"]) for row in rows] == [(row["text"], row["label"]) for row in ROWS]
     if suffix == "csv":
