@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 from textbook.ray_start import cluster_address
 
 URI = "MLFLOW_TRACKING_URI"
@@ -64,7 +64,7 @@ def redact(text: str) -> str:
 
 def reason(error: Exception) -> str:
     """The first line of an error, for a message."""
-    return redact(next(iter(str(error).strip().splitlines()), "") or type(error).__name__)
+    return redact(first_line(error))
 
 
 def bypass_proxies() -> None:

@@ -1,4 +1,4 @@
-"""The exception for mistakes of the user."""
+"""The exception for mistakes of the user, and the text of other errors in its message."""
 
 
 class UserError(ValueError):
@@ -10,3 +10,8 @@ class UserError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.splitlines()))
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error that is not empty, for a message; the name of its class if there is none."""
+    return next((line for line in map(str.strip, str(error).splitlines()) if line), type(error).__name__)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 
 ADDRESS = "RAY_ADDRESS"
 STORE_BYTES = 100 << 20  # small, because items and results are only names and counts
@@ -120,7 +120,7 @@ def _open_connection(address: str) -> None:
 
 def _message(address: str, error: Exception) -> str:
     """One line on a Ray that did not start."""
-    reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    reason = first_line(error)
     if not address:
         return f"Ray did not start on this machine: {reason}"
     return (

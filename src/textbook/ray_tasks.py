@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 from textbook.ray_start import cluster_address, start_ray
 
 T = TypeVar("T")
@@ -60,8 +60,9 @@ def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str, bar: A
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # the same exception as without Ray
     except ray.exceptions.RayError as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UserError(f"{label}: Ray lost a process or a machine ({reason}); was it out of memory?") from None
+        raise UserError(
+            f"{label}: Ray lost a process or a machine ({first_line(error)}); was it out of memory?"
+        ) from None
     finally:
         for reference in pending:
             ray.cancel(reference)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from toy_tables import read_texts, rules
 
 from textbook.errors import UserError
-from textbook.tables.files import Part, choose_tables, cut_table, find_tables
+from textbook.tables.files import Part, choose_tables, cut_table, find_tables, naming_file
 from textbook.tables.read import read_rows_of
 
 
@@ -106,3 +106,8 @@ def test_a_glob_selects_tables_of_a_folder(pattern: str, chosen: list[str]) -> N
 def test_a_glob_without_a_match_is_rejected_with_an_existing_table() -> None:
     with pytest.raises(UserError, match=r"^/data: none of its 1 tables matches 'b/\*'; the first is a/1\.txt$"):
         choose_tables(["/data/a/1.txt"], "b/*", "/data")
+
+
+def test_an_error_without_a_text_is_named_by_its_class() -> None:
+    with pytest.raises(UserError, match=r"^a\.csv: OSError$"), naming_file("a.csv"):
+        raise OSError

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from textbook.assets.manifest import FILES, portable, write_manifest
 from textbook.assets.walk import check_link, walk_files
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 from textbook.files import atomic_write, remove, sha256
 from textbook.params import ArchiveAsset, HubAsset, PathAsset, WheelAsset
 
@@ -124,7 +124,7 @@ def _download_snapshot(asset: HubAsset, target: Path) -> Path:
             local_dir=target,
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        raise UserError(f"hub {asset.repo}@{asset.revision}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"hub {asset.repo}@{asset.revision}: {first_line(error)}") from None
     remove(target / ".cache")  # written by the hub client; has download times, so it is not reproducible
     if not (target.exists() and walk_files(target)):
         raise UserError(

@@ -12,7 +12,7 @@ from typing import Any
 import tokenizers
 
 from textbook.assets.walk import check_content
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 from textbook.files import digest, read_json, sha256
 
 _MODULES = "modules.json"  # of sentence-transformers
@@ -101,7 +101,7 @@ def reading(folder: Path, what: str) -> Iterator[None]:
 def _reason(error: BaseException) -> str:
     """What is wrong with a model folder, and the remedy if it is known."""
     kind = type(error).__name__
-    text = next((line for line in map(str.strip, str(error).splitlines()) if line), kind)
+    text = first_line(error)
     if kind in ("Exception", _PANIC):  # tokenizers raises nothing more specific
         return (
             f"its tokenizer.json does not suit tokenizers {tokenizers.__version__} ({text}): it is damaged, or another"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import inputs_for, load_tokenizer
 from textbook.models.positions import max_tokens
@@ -79,7 +79,7 @@ class OnnxClassifier(nn.Module):
         try:  # loading from bytes prevents access to other files
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has one class per error code and no common base class
-            raise UserError(f"{path}: cannot be run: {str(error).splitlines()[0]}") from None
+            raise UserError(f"{path}: cannot be run: {first_line(error)}") from None
         self._inputs = [tensor.name for tensor in self._session.get_inputs()]
 
     def forward(

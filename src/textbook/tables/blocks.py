@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+BLOCK_ROWS = 1024  # small, because a row may contain a whole book
 MOST_COLUMNS, MOST_CHARACTERS = 20, 60  # that a message shows
 
 
@@ -30,6 +31,10 @@ class Block:
     def place(self, index: int) -> str:
         """The place of the row at `index` in this block, for messages: `row 3 (line 5)`."""
         return place_of(self.number(index), self.lines[index] if self.lines else None)
+
+    def select(self, columns: Sequence[str]) -> "Block":
+        """The same rows with some of the columns, in the given order."""
+        return Block({name: self.columns[name] for name in columns}, self.first, self.lines, self.rows)
 
     def take(self, indices: Sequence[int]) -> "Block":
         """The rows at `indices`, with their places in the file."""

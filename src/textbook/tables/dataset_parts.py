@@ -14,11 +14,11 @@ from textbook.assets.manifest import STREAMED, check_unchanged, manifest_path, r
 from textbook.errors import UserError
 from textbook.files import digest
 from textbook.params import DatasetAsset, Table
-from textbook.tables.blocks import Block, list_columns
+from textbook.tables.blocks import BLOCK_ROWS, Block, list_columns
 from textbook.tables.datasets import is_saved, load_saved, open_builder, quiet_datasets
+from textbook.tables.delimited import refuse_keys
 from textbook.tables.where import Filter
 
-BATCH_ROWS = 1024  # small, because a row may contain a whole book
 HUB_BYTES = 64 << 20  # what a shard on the hub is taken for; its size is not asked for
 
 
@@ -89,17 +89,15 @@ def read_dataset(part: DatasetPart, columns: Sequence[str], rules: Table) -> Ite
     Raises:
         UserError: a column is missing, a condition cannot match, or the data set cannot be read.
     """
-    if rules.delimiter or rules.quote or rules.escape:
-        raise UserError(f"{part.path}: `delimiter`, `quote` and `escape` are for CSV and TSV files; leave them out")
+    refuse_keys(part.path, rules)
     matching = Filter(rules.where, part.path)
     wanted = list(dict.fromkeys([*columns, *rules.where]))
     first = 0
     with tempfile.TemporaryDirectory() as cache, quiet_datasets(part.path, Path(cache)):
         for table in _read_shard(part, wanted):
             values = {name: _values(part, table, name) for name in wanted}
-            chosen = matching(Block(values, first))
+            yield matching(Block(values, first)).select(columns)
             first += table.num_rows
-            yield Block({name: chosen.columns[name] for name in columns}, chosen.first, chosen.lines, chosen.rows)
         matching.close()
 
 
@@ -110,7 +108,7 @@ def _read_shard(part: DatasetPart, columns: list[str]) -> Iterator[pa.Table]:
     for name in columns:
         if names is not None and name not in names:
             raise UserError(f"{part.path}: has no column {name!r}; it has {list_columns(names)}")
-    yield from stream.shard(part.shards, part.shard).select_columns(columns).with_format("arrow").iter(BATCH_ROWS)
+    yield from stream.shard(part.shards, part.shard).select_columns(columns).with_format("arrow").iter(BLOCK_ROWS)
 
 
 @lru_cache(maxsize=8)

@@ -3,7 +3,6 @@
 Code in a data set is never run: `datasets` has no loading scripts any more, and only formats of tables are read.
 """
 
-import errno
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from textbook.assets.walk import check_content, walk_files
+from textbook.disk import is_disk_full
 from textbook.errors import UserError
 from textbook.params import DatasetAsset
 
@@ -21,7 +21,6 @@ KINDS = ("parquet", "csv", "json", "text", "arrow")
 """The formats that are read, by the names of `datasets`. Others have sound and images, or pickles."""
 SUFFIXES = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json", ".txt": "text", ".arrow": "arrow"}
 LONGEST = 300  # characters of an error message
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_saved(asset: DatasetAsset) -> bool:
@@ -163,9 +162,8 @@ def quiet_datasets(key: str, cache: Path) -> Iterator[None]:
     except UserError as error:
         raise error if str(error).startswith(key.partition(":")[0]) else UserError(f"{key}: {error}") from None
     except Exception as error:  # `datasets` raises errors of every library that it uses
-        root = _root_cause(error)
-        if isinstance(root, OSError) and root.errno in DISK_FULL:
-            raise root from None
+        if is_disk_full(error):
+            raise _root_cause(error) from None
         raise UserError(f"{key}: {log.file}{_explain(error)}") from None
     finally:
         for handler in logger.handlers:

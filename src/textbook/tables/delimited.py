@@ -12,11 +12,10 @@ from itertools import chain
 
 from textbook.errors import UserError
 from textbook.params import Table
-from textbook.tables.blocks import Block, list_columns, place_of
+from textbook.tables.blocks import BLOCK_ROWS, Block, list_columns, place_of
 from textbook.tables.lines import LONGEST, LineError, Reader, read_lines
 from textbook.tables.swallowed import Suspects
 
-BLOCK_ROWS = 1024  # small, because a row may contain a whole book
 NO_QUOTES = "none"
 ESCAPED = "\ufdd0"  # stands for an escaped quote while a line is parsed; Unicode reserves it for such uses
 
@@ -63,6 +62,16 @@ def read_delimited(path: str, stream: Reader, columns: Sequence[str], rules: Tab
     if rows:
         yield _block(rows, starts, places, count)
     suspects.close()
+
+
+def refuse_keys(path: str, rules: Table) -> None:
+    """Refuse the keys of delimited files for a table of another kind.
+
+    Raises:
+        UserError: one of them is set.
+    """
+    if rules.delimiter or rules.quote or rules.escape:
+        raise UserError(f"{path}: `delimiter`, `quote` and `escape` are for CSV and TSV files; leave them out")
 
 
 def _counting_rows(parser: Iterator[tuple[list[str], int]]) -> Iterator[tuple[list[str], int]]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from textbook.assets.walk import walk_files
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 from textbook.files import is_hidden
 from textbook.tables.lines import cut_lines
 
@@ -116,7 +116,7 @@ def naming_file(path: str) -> Iterator[None]:
     except UserError:
         raise
     except (pa.ArrowException, ValueError, OSError) as error:
-        raise UserError(f"{path}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: {first_line(error)}") from None
 
 
 def open_table(path: str) -> pa.NativeFile:

@@ -7,10 +7,8 @@ from typing import Any
 import orjson
 
 from textbook.errors import UserError
-from textbook.tables.blocks import Block, list_columns
+from textbook.tables.blocks import BLOCK_ROWS, Block, list_columns
 from textbook.tables.lines import LineError, Reader, read_lines
-
-BLOCK_ROWS = 1024
 
 
 def read_jsonl(path: str, stream: Reader, size: int | None, columns: Sequence[str]) -> Iterator[Block]:

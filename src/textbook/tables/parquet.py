@@ -12,9 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from textbook.errors import UserError
-from textbook.tables.blocks import Block, list_columns
-
-BATCH_ROWS = 1024  # small, because a row may contain a whole book
+from textbook.tables.blocks import BLOCK_ROWS, Block, list_columns
 
 
 def read_parquet(path: str, file: Any, start: int, stop: int | None, columns: Sequence[str]) -> Iterator[Block]:
@@ -31,15 +29,14 @@ def read_parquet(path: str, file: Any, start: int, stop: int | None, columns: Se
             _check_column(path, name, names, table.schema_arrow)
         yield Block({name: [] for name in columns})
         groups = list(range(start, table.num_row_groups if stop is None else stop))
-        wanted = list(dict.fromkeys(columns))
         skipped = sum(table.metadata.row_group(group).num_rows for group in range(start))
         expected = sum(table.metadata.row_group(group).num_rows for group in groups)
         count = 0
-        for batch in table.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
-            batch = batch.select(wanted)
+        for batch in table.iter_batches(BLOCK_ROWS, row_groups=groups, columns=columns):
+            batch = batch.select(columns)
             batch.validate(full=True)  # Arrow does not check UTF-8 when it reads
-            values = {name: batch.column(place).to_pylist() for place, name in enumerate(wanted)}
-            yield Block({name: values[name] for name in columns}, skipped + count)
+            values = {name: batch.column(place).to_pylist() for place, name in enumerate(columns)}
+            yield Block(values, skipped + count)
             count += batch.num_rows
         if count != expected or (stop is None and skipped + expected != table.metadata.num_rows):
             raise UserError(f"{path}: has {skipped + count:,} rows, but says that it has {table.metadata.num_rows:,}")

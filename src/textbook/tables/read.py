@@ -14,7 +14,7 @@ import pyarrow as pa
 from textbook.errors import UserError
 from textbook.params import Table
 from textbook.tables.blocks import Block, place_of
-from textbook.tables.delimited import read_delimited
+from textbook.tables.delimited import read_delimited, refuse_keys
 from textbook.tables.files import Part, naming_file, open_table, table_format
 from textbook.tables.jsonl import read_jsonl
 from textbook.tables.lines import LineError, count_lines, read_lines
@@ -39,8 +39,7 @@ def read_rows_of(part: Part, columns: Sequence[str], rules: Table) -> Iterator[B
     matching = Filter(rules.where, part.path)
     with naming_file(part.path), _naming_line(part):
         for block in _read_format(part, list(dict.fromkeys([*columns, *rules.where])), rules):
-            chosen = matching(block)
-            yield Block({name: chosen.columns[name] for name in columns}, chosen.first, chosen.lines, chosen.rows)
+            yield matching(block).select(columns)
         matching.close()
 
 
@@ -71,8 +70,8 @@ def _kind(value: Any) -> str:
 def _read_format(part: Part, columns: Sequence[str], rules: Table) -> Iterator[Block]:
     """Read a part with the reader of its format."""
     kind, compression = table_format(part.path)
-    if kind not in DELIMITERS and (rules.delimiter or rules.quote or rules.escape):
-        raise UserError(f"{part.path}: `delimiter`, `quote` and `escape` are for CSV and TSV files; leave them out")
+    if kind not in DELIMITERS:
+        refuse_keys(part.path, rules)
     size = None if part.stop is None else part.stop - part.start
     with open_table(part.path) as file:
         stream = pa.CompressedInputStream(file, compression) if compression else file

@@ -66,10 +66,11 @@ class Suspects:
     def look_at(self, row: int, line: int, values: list[str]) -> None:
         """Take note of a row."""
         if any("\n" in value for value in values):
-            # Put the quotes of the field that has the line breaks back, which does not change the number of columns.
+            # Each line as it would be without quotes; their number of columns does not depend on the quotes.
             lines = [text.rstrip("\r").split(self._delimiter) for text in self._delimiter.join(values).split("\n")]
-            if self._width > 1 and all(len(fields) == self._width for fields in lines):
-                self._suspects = [*self._suspects[: MOST_SUSPECTS - 1], _Suspect(row, line, lines)]
+            complete = self._width > 1 and all(len(fields) == self._width for fields in lines)
+            if complete and len(self._suspects) < MOST_SUSPECTS:
+                self._suspects.append(_Suspect(row, line, lines))
             return
         for column, value in zip(self._columns, values, strict=True):
             column.add(value)

@@ -13,17 +13,14 @@ import pyarrow as pa
 
 from textbook.errors import UserError
 
-Place = Any
-"""The place of a label in the user's files, for messages; its text is `FILE, row 3 (line 5)`."""
 
-
-def on_scale(task: str, scale: Sequence[float], values: Sequence[Any], places: Sequence[Place]) -> pa.Array:
+def on_scale(task: str, scale: Sequence[float], values: Sequence[Any], places: Sequence[object]) -> pa.Array:
     """Convert the labels of a split to numbers (float64).
 
     Args:
         task: name of the task, for messages.
         values: the labels as they are written.
-        places: their places in the user's files.
+        places: their places in the user's files, whose text is `FILE, row 3 (line 5)`.
 
     Raises:
         UserError: a label is not a number on the scale.
@@ -37,7 +34,7 @@ def on_scale(task: str, scale: Sequence[float], values: Sequence[Any], places: S
 
 
 def class_indices(
-    task: str, classes: Sequence[str], splits: Mapping[str, tuple[Sequence[Any], Sequence[Place]]]
+    task: str, classes: Sequence[str], splits: Mapping[str, tuple[Sequence[Any], Sequence[object]]]
 ) -> dict[str, pa.Array]:
     """Convert the labels of all splits to class indices (int64).
 

@@ -57,8 +57,8 @@ def prepare_task(name: str, task: Task, source: Path, folder: Path) -> Prepared:
     labels = _read_labels(name, task, splits)
     lacking = _check_classes(name, task, labels)
     for split, rows in splits.items():
-        columns = dict(zip(text_columns(task), map(list, zip(*rows.texts, strict=True)), strict=True))
-        table = pa.table({**{key: pa.array(texts, pa.string()) for key, texts in columns.items()}})
+        columns = zip(text_columns(task), zip(*rows.texts, strict=True), strict=True)
+        table = pa.table({name: pa.array(texts, pa.string()) for name, texts in columns})
         table = table.append_column(_label_field(task, labels[split].type), labels[split])
         pq.write_table(table, folder / f"{split}.parquet", compression="zstd")
     return Prepared(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 
 WORDS = 100_000  # the most frequent words, which come first in the file (as in TinyBERT)
 LOOKUPS = 64  # words looked up together; their similarities to all other words take 26 MB
@@ -91,7 +91,7 @@ def _from_array(folder: Path) -> tuple[list[str], NDArray[np.float32]]:
         matrix = np.load(array, mmap_mode="r", allow_pickle=False)
         columns = pq.read_table(table)
     except (OSError, ValueError) as error:  # base classes of Arrow's errors
-        raise UserError(f"{folder}: cannot read word vectors: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{folder}: cannot read word vectors: {first_line(error)}") from None
     if columns.num_columns != 1 or not pa.types.is_string(columns.schema.types[0]):
         raise UserError(f"{table}: must have one column, the words; it has {', '.join(columns.column_names)}")
     return columns.column(0).to_pylist(), _checked(matrix, columns.num_rows, array)
@@ -102,7 +102,7 @@ def _from_static_model(folder: Path) -> tuple[list[str], NDArray[np.float32]]:
         tensors = load_file(folder / _STATIC_MODEL)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # the tokenizers library raises plain exceptions
-        raise UserError(f"{folder}: cannot read static embeddings: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{folder}: cannot read static embeddings: {first_line(error)}") from None
     if "embeddings" not in tensors:
         raise UserError(f"{folder / _STATIC_MODEL}: has no tensor 'embeddings'; it has {', '.join(sorted(tensors))}")
     matrix = tensors["embeddings"]

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from tqdm import tqdm
 
-from textbook.errors import UserError
+from textbook.errors import UserError, first_line
 from textbook.ray_start import cluster_address, start_ray
 
 R = TypeVar("R")
@@ -102,8 +102,9 @@ def run_processes(work: Callable[[Report], R], processes: int, label: str, steps
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # the same error as without Ray
     except ray.exceptions.RayActorError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{label}: one of {processes} processes died ({reason}); was it out of memory?") from None
+        raise UserError(
+            f"{label}: one of {processes} processes died ({first_line(error)}); was it out of memory?"
+        ) from None
     finally:
         for actor in actors:
             ray.kill(actor)
