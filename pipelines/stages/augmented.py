@@ -8,7 +8,7 @@ from pipelines.textbooks import write_textbook
 from pipelines.work import work_folder
 from textbook.assets.manifest import MANIFEST, locate
 from textbook.files import read_json, remove
-from textbook.params import Params
+from textbook.params import Params, entry
 from textbook.retrieval.stop_words import read_stop_words
 from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, texts
 from textbook.textbooks.augmentation.candidates import load_masked_lm
@@ -23,7 +23,7 @@ KIND = "augmented"
 
 def main(params: Params, task: str) -> None:
     """Write the textbook and its figures."""
-    settings = params.textbooks.augmented[task]
+    settings = entry(params.textbooks.augmented, task, "textbooks.augmented")
     first, second = texts(read_split(TASKS / task, TRAIN))
     evaluation = evaluation_sentences(TASKS / task)
     slots = partial(

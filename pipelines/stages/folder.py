@@ -10,12 +10,12 @@ from pipelines.cli import run
 from pipelines.paths import CACHE, DATA
 from textbook.assets.memo import hash_changed_files
 from textbook.files import write_json
-from textbook.params import Params
+from textbook.params import Params, entry
 
 
 def main(params: Params, name: str) -> None:
     """Write the hashes of the files. There are none for a data set of the hub, whose revision says it all."""
-    asset = params.assets.dataset[name]
+    asset = entry(params.assets.dataset, name, "assets.dataset")
     local = asset.revision is None and Path(asset.name).is_dir()
     hashes = hash_changed_files(Path(asset.name), CACHE / "folders" / f"{name}.json") if local else {}
     write_json(DATA / "folders" / f"{name}.json", hashes)

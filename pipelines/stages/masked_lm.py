@@ -12,7 +12,7 @@ from textbook.assets.manifest import FILES, MANIFEST, locate, write_manifest
 from textbook.corpus.shards import corpus_hash, corpus_size, take_sentences
 from textbook.files import atomic_write, read_json, remove
 from textbook.models.encoder import load_tokenizer
-from textbook.params import Params
+from textbook.params import Params, entry
 from textbook.textbooks.general import sample
 from textbook.training.engine.device import best_device
 from textbook.training.engine.log import log_to_file, read_history
@@ -22,7 +22,7 @@ from textbook.training.masked_lm import add_head, train_masked_lm
 
 def main(params: Params, name: str) -> None:
     """Write the asset: a Hugging Face folder with model and tokenizer, and the history of the training."""
-    settings = params.assets.masked_lm[name]
+    settings = entry(params.assets.masked_lm, name, "assets.masked_lm")
     folder = locate(ASSETS / settings.encoder)
     tokenizer = load_tokenizer(folder)
     ids = sample(corpus_size(CORPUS), settings.sentences, settings.seed)

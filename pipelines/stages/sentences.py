@@ -12,7 +12,7 @@ from textbook.assets.manifest import check_unchanged, list_files
 from textbook.corpus.sentences import write_sentences
 from textbook.errors import UserError
 from textbook.files import atomic_write
-from textbook.params import Params
+from textbook.params import Params, entry
 from textbook.ray_tasks import run_all
 from textbook.tables.dataset_parts import DatasetPart, cut_dataset, is_streamed
 from textbook.tables.files import Part, choose_tables, cut_table, table_size
@@ -20,7 +20,7 @@ from textbook.tables.files import Part, choose_tables, cut_table, table_size
 
 def main(params: Params, name: str) -> None:
     """Write the sentences of the source."""
-    source = params.corpus.sources[name]
+    source = entry(params.corpus.sources, name, "corpus.sources")
     parts = _cut(ASSETS / source.asset, source.files)
     work = CACHE / "sentences" / name  # its shards are named by a hash of everything that determines their sentences
     counts = write_sentences(parts, work, source, params.corpus, hash_code(write_sentences.__module__))

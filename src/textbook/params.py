@@ -4,12 +4,14 @@ Every parameter must be in the file, and unknown keys are rejected, so the file 
 default may be left out: those of assets, sources and tasks that say so. The docstring below a field is its help text.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from textbook.errors import UserError
 
+T = TypeVar("T")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(gt=0, le=100)]
@@ -650,6 +652,18 @@ class Params(Section):
         Raises:
             UserError: the task is not defined.
         """
-        if name not in self.tasks:
-            raise UserError(f"tasks: {name!r} is not defined; defined are {', '.join(sorted(self.tasks))}")
-        return self.tasks[name]
+        return entry(self.tasks, name, "tasks")
+
+
+def entry(entries: Mapping[str, T], name: str, key: str) -> T:
+    """An entry of the parameters by its name.
+
+    Args:
+        entries: the mapping at the dotted name `key`.
+
+    Raises:
+        UserError: there is no such entry.
+    """
+    if name not in entries:
+        raise UserError(f"{key}: {name!r} is not defined; defined are {', '.join(sorted(entries)) or 'none'}")
+    return entries[name]

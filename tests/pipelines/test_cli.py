@@ -133,3 +133,20 @@ run(main)
 
 def test_a_warning_is_one_line_without_the_place_in_the_code():
     assert run("-c", WARNING).stderr == "warning: encoder: its head is replaced\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [
+        (["pipelines.stages.asset", "wheel"], "assets.wheel"),
+        (["pipelines.stages.dataset"], "assets.dataset"),
+        (["pipelines.stages.folder"], "assets.dataset"),
+        (["pipelines.stages.masked_lm"], "assets.masked_lm"),
+        (["pipelines.stages.sentences"], "corpus.sources"),
+        (["pipelines.stages.task"], "tasks"),
+        (["pipelines.stages.augmented"], "textbooks.augmented"),
+    ],
+)
+def test_an_unknown_name_is_one_line_with_the_known_ones(tmp_path, command, key):
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    assert refused(tmp_path, *command, "nonsense").startswith(f"error: {key}: 'nonsense' is not defined; defined are ")
