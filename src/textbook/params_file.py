@@ -16,7 +16,7 @@ from textbook.errors import UserError
 from textbook.languages import language_problem
 from textbook.params import AXES, ClassMetric, NumberMetric, Params, Task
 
-MOST_TASKS = 200  # with which DVC takes 165 s to see that nothing is to be done; the time grows with the square
+MOST_TASKS = 200  # DVC looks at all stages before it runs one; its time grows with the square, to minutes for so many
 
 
 def load_params(path: Path = Path("params.yaml"), changes: Mapping[str, Any] = MappingProxyType({})) -> Params:

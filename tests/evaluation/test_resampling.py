@@ -5,22 +5,23 @@ import pytest
 
 from textbook.evaluation.metrics import score
 from textbook.evaluation.resampling import draw_rows, resample
+from textbook.params import Metric
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman"])
-def test_each_draw_has_the_metric_of_its_rows(metric: str) -> None:
+def test_each_draw_has_the_metric_of_its_rows(metric: Metric) -> None:
     rng = np.random.default_rng(0)
     regression = metric in ("pearson", "spearman")
     classes = 1 if regression else 2 if metric == "f1" else 3
     labels = rng.normal(size=40).round(1) if regression else rng.integers(0, classes, 40)
     outputs = [rng.normal(size=(40, classes)).astype(np.float32) for _ in range(2)]
     weights = draw_rows(40, draws=20)
-    resampled = resample(metric, labels, outputs, weights)  # type: ignore[arg-type]
+    resampled = resample(metric, labels, outputs, weights)
     for seed, output in enumerate(outputs):
-        assert resampled.scores[seed] == pytest.approx(score([metric], labels, output)[metric])  # type: ignore[list-item,index]
+        assert resampled.scores[seed] == pytest.approx(score([metric], labels, output)[metric])
         for draw, counts in enumerate(weights.astype(int)):
             rows = np.repeat(np.arange(40), counts)
-            expected = score([metric], labels[rows], output[rows])[metric]  # type: ignore[list-item,index]
+            expected = score([metric], labels[rows], output[rows])[metric]
             assert resampled.draws[draw, seed] == pytest.approx(expected)
 
 
