@@ -19,6 +19,7 @@ from textbook.params import MaskedLmAsset
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import Checkpoints
 from textbook.training.engine.checks import check_finite, check_readable
+from textbook.training.engine.cpu_training import faster_on_cpu
 from textbook.training.engine.device import Device
 from textbook.training.engine.log import Log, silent
 from textbook.training.engine.optimizer import learning_rate, make_optimizer, set_rate, update_weights
@@ -76,7 +77,7 @@ def train_masked_lm(
     figures: list[Tensor] = []
     seen = 0
     bar = tqdm(total=settings.steps, initial=done, desc="masked LM", unit="step")
-    with bar as progress, saver.saving_on_sigterm():
+    with bar as progress, saver.saving_on_sigterm(), faster_on_cpu(model):
         for step in range(done, settings.steps):
             batch = collate(tokens, stream.rows(step), tokenizer.pad_token_id)
             ids = batch["input_ids"].numpy()

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 HEAVY = {"ray", "mlflow", "dvc", "deepspeed", "great_expectations", "pydantic", "ruamel", "bm25s", "sentencex", "onnx"}
+HEAVY |= {"numba"}
 PROGRAM = "import sys, benchmarks.distill; print(*{name.partition('.')[0] for name in sys.modules})"
 
 

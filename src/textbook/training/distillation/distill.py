@@ -26,6 +26,7 @@ from textbook.training.distillation.relations import relation_loss
 from textbook.training.distributed.data_parallel import data_parallel
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import Checkpoints
+from textbook.training.engine.cpu_training import faster_on_cpu
 from textbook.training.engine.device import Device, explain_oom, peak_flops
 from textbook.training.engine.feed import Batch, make_batch, prefetch
 from textbook.training.engine.log import Log, silent
@@ -139,7 +140,8 @@ def _train(
 
     meter = Meter(partial(_useful_flops, pair), peak_flops(device) * replica.count)
     bar = tqdm(total=settings.steps, initial=done, desc="distill", unit="step", disable=bool(replica.rank))
-    with bar as progress, saver.saving_on_sigterm(), prefetch(make, range(done, settings.steps)) as batches:
+    feed = prefetch(make, range(done, settings.steps))
+    with bar as progress, saver.saving_on_sigterm(), faster_on_cpu(pair.student), feed as batches:
         for step in range(done, settings.steps):
             with meter.waiting():
                 batch = next(batches).to(device.kind)
@@ -182,7 +184,7 @@ def _step_function(
     """A function that trains on a batch and returns its loss and the norm of the gradients."""
     read_teacher = QkvReader(pair.teacher, pair.teacher_layer, "teacher")
     read_student = QkvReader(pair.student, pair.student_layer, "student")
-    objective = compiled_relation_loss() if graphs else relation_loss
+    objective = _objective(device, graphs)
 
     def take_step(batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
@@ -195,6 +197,17 @@ def _step_function(
         return loss.detach(), norm
 
     return RecordedSteps(take_step, CudaRecorder()) if graphs else take_step
+
+
+def _objective(device: Device, graphs: bool) -> Callable[..., Tensor]:
+    """The fastest relation loss on a device."""
+    if device.kind.type == "cpu":
+        from textbook.training.distillation.fused_relations import (
+            fused_relation_loss,  # numba is not on a bare GPU machine
+        )
+
+        return fused_relation_loss
+    return compiled_relation_loss() if graphs else relation_loss
 
 
 def _identity(pair: DistillationPair, tokens: Tokens, settings: Distill) -> dict[str, Any]:

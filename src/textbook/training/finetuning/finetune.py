@@ -14,6 +14,7 @@ from textbook.params import FineTuning
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import Checkpoints
 from textbook.training.engine.checks import check_finite, check_loss
+from textbook.training.engine.cpu_training import faster_on_cpu
 from textbook.training.engine.device import Device
 from textbook.training.engine.log import Log, silent
 from textbook.training.engine.optimizer import learning_rate, make_optimizer, set_rate, update_weights
@@ -75,7 +76,7 @@ def finetune(
     metrics: dict[str, float] = {}
     best = BestEpoch()
     bar = tqdm(total=steps, initial=done, desc=name, unit="step")
-    with bar as progress, saver.saving_on_sigterm():
+    with bar as progress, saver.saving_on_sigterm(), faster_on_cpu(model):
         for step in range(done, steps):
             model.train()
             rows = stream.rows(step)
