@@ -6,7 +6,16 @@ PORT ?= 5000
 ALIAS ?= champion
 TORCH := torch==2.13.0
 # Where pip finds PyTorch besides the package index. Without an NVIDIA GPU the CPU build is enough, and saves gigabytes.
-TORCH_INDEX ?= $(shell command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
+# The builds of these two places have their hashes in torch.lock; an index of the user's own is taken at its word.
+ifeq ($(origin TORCH_INDEX),undefined)
+TORCH_INDEX := $(shell command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
+TORCH_WHEEL := --require-hashes -r torch.lock
+else
+TORCH_WHEEL := $(TORCH)
+endif
+TORCH_FROM := $(addprefix --extra-index-url ,$(TORCH_INDEX))
+# Files are compiled when they are first imported: most never are, and compiling all takes a minute.
+PIP := python -m pip install -qq --disable-pip-version-check --no-compile
 # Tests run in two processes with a thread each: tiny models gain nothing from more threads.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
@@ -24,16 +33,18 @@ help: ## Show this text
 
 setup: $(VENV)/.ready ## Make .venv with the locked versions (other targets do it if needed)
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+$(VENV)/.ready: requirements.lock torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
 		|| { echo "error: $(PYTHON) is not Python 3.11; name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV): about 210 packages, one to five minutes"
 	@$(PYTHON) -m venv $(VENV)
-	@# A wheel that pip's configuration offers locally is used first, as it is.
-	@python -m pip install --quiet --disable-pip-version-check --no-index --no-deps "$(TORCH)" 2>/dev/null \
-		|| python -m pip install --disable-pip-version-check $(addprefix --extra-index-url ,$(TORCH_INDEX)) "$(TORCH)"
-	@python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	@python -m pip install -qq --disable-pip-version-check --no-deps --editable .
+	@# A wheel that pip's configuration offers locally is used first.
+	@$(PIP) --no-index --no-deps $(TORCH_WHEEL) 2>/dev/null || $(PIP) --no-deps $(TORCH_FROM) $(TORCH_WHEEL)
+	@$(PIP) --no-deps --require-hashes -r requirements.lock
+	@# A build for CUDA asks for exact versions of NVIDIA's libraries; all else is there by now.
+	@$(PIP) $(TORCH_FROM) "$(TORCH)"
+	@# Built with the setuptools of the lock file.
+	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 params: setup ## Write params.yaml for a profile: make params PROFILE=reduced-cpu

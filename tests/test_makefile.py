@@ -41,7 +41,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
-    for name in ("Makefile", "params.yaml", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "params.yaml", "requirements.lock", "torch.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "profiles", folder / "profiles")
     return folder
@@ -63,3 +63,18 @@ def test_wrong_arguments_are_one_line(project: Path, target: str, arguments: lis
     assert len(lines) == 1, process.stderr
     assert lines[0].startswith("error: ")
     assert not (project / "ran").exists()
+
+
+def test_pytorch_and_what_builds_the_package_are_installed_by_hash(project: Path) -> None:
+    steps = make(project, "--dry-run", "setup", "VENV=new").stdout
+    assert steps.count("--require-hashes -r torch.lock") == 2  # from a local wheel, or from the index
+    assert "--require-hashes -r requirements.lock" in steps
+    assert "--no-build-isolation" in steps
+    (version,) = re.findall(r'"(torch==\S+)"', (ROOT / "pyproject.toml").read_text())
+    lock = (ROOT / "torch.lock").read_text()
+    assert f"{version} \\" in lock
+    assert len(set(re.findall(r"sha256:[0-9a-f]{64}\b", lock))) == 5
+    assert re.search(r"^setuptools==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    own = make(project, "--dry-run", "setup", "VENV=new", "TORCH_INDEX=https://example.org/cu126").stdout
+    assert f"--no-deps --extra-index-url https://example.org/cu126 {version}" in own
+    assert "torch.lock" not in own
