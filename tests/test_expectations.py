@@ -32,7 +32,13 @@ VALID: dict[str, dict[str, pa.Array]] = {  # a table that passes, by suite
 CONTEXT: dict[str, dict[str, Any]] = {
     "corpus": {"sources": ["book", "web"]},
     "task": {"text": ["sentence"], "labels": ["bad", "good"], "scale": None},
-    "textbook": {"text": ["sentence"], "evaluation": ["Dull!", "it's <b>bad</b> 😀 \u2028"], "ranked": True, "k": 2},
+    "textbook": {
+        "text": ["sentence"],
+        "made": False,
+        "evaluation": ["Dull!", "it's <b>bad</b> 😀 \u2028"],
+        "ranked": True,
+        "k": 2,
+    },
 }
 
 
@@ -59,7 +65,7 @@ def test_pairs_scales_and_textbooks_without_ranks_pass(validator: Validator) -> 
 
     book = pa.table([pa.array(SENTENCES), pa.nulls(3), pa.nulls(3), pa.array(["web"] * 3)], names=BOOK.names)
     pq.write_table(book.cast(BOOK), validator.folder / "b.parquet")
-    context = {"text": ["sentence"], "evaluation": [], "ranked": False}
+    context = {"text": ["sentence"], "made": False, "evaluation": [], "ranked": False}
     validator.check([validator.folder / "b.parquet"], EXPECTATIONS / "textbook.yaml", context)
 
 
@@ -182,7 +188,7 @@ FIGURES = {"sentences": 90, "bytes": 4_000, "overlap_with_task": 40.0, "overlap_
 
 @pytest.mark.parametrize("budget", [None, {"unit": "sentences", "size": 90}, {"unit": "bytes", "size": 4_000}])
 def test_figures_within_bounds_pass(validator: Validator, budget: dict[str, Any] | None) -> None:
-    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"ranked": True, "budget": budget})
+    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"made": False, "ranked": True, "budget": budget})
     require_success(check_figures("book.json", FIGURES, suite), validator.report, "Book")
     assert "0 failed" in validator.report_text()
 
@@ -202,7 +208,7 @@ def test_figures_within_bounds_pass(validator: Validator, budget: dict[str, Any]
 def test_a_textbook_too_large_or_too_far_from_its_task_fails(
     validator: Validator, budget: dict[str, Any] | None, changes: dict[str, float], shown: str
 ) -> None:
-    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"ranked": True, "budget": budget})
+    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"made": False, "ranked": True, "budget": budget})
     with pytest.raises(UserError, match=r"^Book, book\.json: fails expect_column_") as error:
         require_success(check_figures("book.json", {**FIGURES, **changes}, suite), validator.report, "Book")
     assert shown in str(error.value)

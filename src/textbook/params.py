@@ -271,9 +271,11 @@ class Contextualized(Section):
     """Number of sentences retrieved for each anchor, that is, each sentence of the task. With a budget, the maximum."""
     budget: Budget | None
     """Size limit of the textbook; the largest k that fits is used. null: `k` is used."""
-    pairs: bool
-    """For a task over pairs, pair the sentences that were retrieved by the same anchor, because a student never trained
-    on pairs cannot relate two segments. false: single sentences, as in the paper. No effect for a task over single
+    pairs: Literal["anchor", "overlap"] | None
+    """How the contextualized and the general textbook of a task over pairs are paired, because a student never trained
+    on pairs cannot relate two segments. `overlap`: pairs as alike as those of the task in word overlap, lengths and
+    word order (see `textbook.textbooks.pairs`). `anchor`: sentences that were retrieved by the same anchor; the general
+    textbook has single sentences. null: single sentences, as in the paper. No effect for a task over single
     sentences."""
     phrases: PositiveInt
     """Maximum number of RAKE phrases in the query of an anchor; the best ones are used."""

@@ -1,0 +1,192 @@
+"""How alike the two texts of a pair are, without their label: shared words, lengths, and the order of the words.
+
+A student learns relations across a pair only where the teacher compares the two texts, and it compares them where they
+share words. So the pairs of a textbook should be as alike as those of the task.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numba import njit
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp, wasserstein_distance
+
+from textbook.words import words
+
+Ids = NDArray[np.int32]
+QUANTILES = (10, 50, 90)
+MEASURED_PAIRS = 200_000  # of a textbook, evenly spaced
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Texts as numbers of words: text n has the words `ids[offsets[n]:offsets[n + 1]]`, below `size`."""
+
+    ids: Ids
+    offsets: NDArray[np.int64]
+    size: int
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike the texts of each pair are; each array has the shape [pairs].
+
+    overlap: distinct words in both texts divided by those in either (Jaccard).
+    length: logarithm of the number of words of the second text divided by that of the first. Below 0, the first one is
+        longer.
+    order: share of the common words that are in the same order in both texts (longest increasing subsequence). It is 1
+        with fewer than two common words.
+    words: number of words of the longer text.
+    """
+
+    overlap: NDArray[np.float32]
+    length: NDArray[np.float32]
+    order: NDArray[np.float32]
+    words: NDArray[np.float32]
+
+
+def number_words(texts: Iterable[str], numbers: dict[str, int]) -> Numbered:
+    """Number the words of texts.
+
+    Args:
+        numbers: the numbers of the words so far, by word. New words are added.
+    """
+    ids: list[int] = []
+    offsets = [0]
+    for text in texts:
+        ids += [numbers.setdefault(word, len(numbers)) for word in words(text)]
+        offsets.append(len(ids))
+    return Numbered(np.array(ids, np.int32), np.array(offsets, np.int64), len(numbers))
+
+
+def likeness(first: Iterable[str], second: Iterable[str]) -> Likeness:
+    """Measure the pairs of two lists of texts."""
+    numbers: dict[str, int] = {}
+    one, other = number_words(first, numbers), number_words(second, numbers)
+    return Likeness(*_measure(one.ids, one.offsets, other.ids, other.offsets, len(numbers)))
+
+
+def likeness_of_book(book: Path) -> Likeness:
+    """Measure the pairs of a Parquet file of a task or a textbook; of many, `MEASURED_PAIRS` that are evenly spaced."""
+    file = pq.ParquetFile(book)
+    names = [name for name in ("sentence", "sentence1", "sentence2") if name in file.schema_arrow.names]
+    step, skipped = -(-file.metadata.num_rows // MEASURED_PAIRS) or 1, 0
+    batches = []
+    for batch in file.iter_batches(columns=names):
+        rows = np.arange(-skipped % step, batch.num_rows, step)
+        skipped += batch.num_rows
+        batches.append(batch.take(pa.array(rows)))
+    schema = pa.schema([file.schema_arrow.field(name) for name in names])
+    first, second = pa.Table.from_batches(batches, schema).columns
+    return likeness(first.to_pylist(), second.to_pylist())
+
+
+def pair_figures(task: Path, book: Path) -> dict[str, Any]:
+    """The figures of a textbook of pairs: how its pairs were made, and how alike they are, beside those of the task.
+
+    Args:
+        task: the training pairs.
+
+    Returns:
+        `pairs`, and `pairs_<made>` for each value of the column `made`. `pair_overlap_p10`, `…_p50` and `…_p90` are
+        quantiles of the word overlap, and `task_pair_overlap_…` those of the task. `pair_overlap_distance` is the
+        Wasserstein-1 distance between the two distributions, the mean difference of their quantiles;
+        `pair_overlap_ks` is the Kolmogorov-Smirnov statistic. `pair_length_distance` and `pair_order_distance` are the
+        Wasserstein-1 distances of `Likeness.length` and `Likeness.order`.
+    """
+    wanted, made = likeness_of_book(task), likeness_of_book(book)
+    distances = {
+        f"pair_{name}_distance": wasserstein_distance(getattr(wanted, name), getattr(made, name))
+        for name in ("overlap", "length", "order")
+    }
+    figures = {
+        **{f"task_pair_overlap_p{q}": value for q, value in overlap_quantiles(wanted).items()},
+        **{f"pair_overlap_p{q}": value for q, value in overlap_quantiles(made).items()},
+        **{name: round(float(value), 4) for name, value in distances.items()},
+        "pair_overlap_ks": round(float(ks_2samp(wanted.overlap, made.overlap).statistic), 4),
+    }
+    return {"pairs": pq.read_metadata(book).num_rows, **_count_made(book), **figures}
+
+
+def overlap_quantiles(pairs: Likeness) -> dict[int, float]:
+    """The quantiles of the word overlap, by percentage of `QUANTILES`."""
+    values = np.percentile(pairs.overlap, QUANTILES)
+    return {percent: round(float(value), 3) for percent, value in zip(QUANTILES, values, strict=True)}
+
+
+def _count_made(book: Path) -> dict[str, int]:
+    if "made" not in pq.read_schema(book).names:
+        return {}
+    counts = pq.read_table(book, columns=["made"])["made"].value_counts().to_pylist()
+    return {f"pairs_{row['values']}": row["counts"] for row in sorted(counts, key=lambda row: str(row["values"]))}
+
+
+@njit(cache=True)
+def common_order(places: Ids, count: int, tails: Ids) -> float:
+    """The share of the first `count` of `places`, all distinct, in their longest increasing subsequence.
+
+    Args:
+        tails: scratch memory of at least `count` numbers.
+    """
+    if count < 2:
+        return 1.0
+    longest = 0
+    for number in range(count):
+        place = np.searchsorted(tails[:longest], places[number])
+        tails[place] = places[number]
+        longest = max(longest, place + 1)
+    return longest / count
+
+
+@njit(cache=True)
+def compare(one: Ids, other: Ids, seen: Ids, places: Ids, tails: Ids) -> tuple[float, float]:
+    """The overlap of two texts and the order of their common words.
+
+    Args:
+        seen: scratch memory with a 0 for each word, and again 0 afterwards.
+        places, tails: scratch memory of at least `len(other)` numbers.
+    """
+    distinct = 0
+    for place in range(len(one)):
+        if seen[one[place]] == 0:
+            seen[one[place]] = place + 1
+            distinct += 1
+    common = 0
+    for word in other:
+        if seen[word] > 0:
+            places[common] = seen[word]
+            common += 1
+            seen[word] = -seen[word]  # counted
+        elif seen[word] == 0:
+            seen[word] = -len(one) - 1
+            distinct += 1
+    for word in one:
+        seen[word] = 0
+    for word in other:
+        seen[word] = 0
+    return common / max(distinct, 1), common_order(places, common, tails)
+
+
+@njit(cache=True)
+def _measure(
+    one: Ids, one_offsets: NDArray[np.int64], other: Ids, other_offsets: NDArray[np.int64], size: int
+) -> NDArray[np.float32]:
+    """The arrays of `Likeness`, in its order, of pairs of numbered texts over a vocabulary of `size` words."""
+    pairs = len(one_offsets) - 1
+    measured = np.empty((4, pairs), np.float32)
+    longest = 1
+    for number in range(pairs):
+        longest = max(longest, other_offsets[number + 1] - other_offsets[number])
+    seen, places, tails = np.zeros(size, np.int32), np.empty(longest, np.int32), np.empty(longest, np.int32)
+    for number in range(pairs):
+        first = one[one_offsets[number] : one_offsets[number + 1]]
+        second = other[other_offsets[number] : other_offsets[number + 1]]
+        measured[0, number], measured[2, number] = compare(first, second, seen, places, tails)
+        measured[1, number] = np.log(max(len(second), 1) / max(len(first), 1))
+        measured[3, number] = max(len(first), len(second))
+    return measured

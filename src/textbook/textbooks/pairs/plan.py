@@ -1,0 +1,347 @@
+"""Which pairs to make of groups of sentences, word by word, in compiled code on numbered words.
+
+Every sentence draws one pair of the task; within a group, the longest sentences get the longest pairs. If the group has
+a sentence that is as alike to it as the texts of the drawn pair are, these two become a pair. Otherwise a text is
+written from the sentence until it is as alike. A sentence less than half as long as the longer text of the drawn pair,
+which may be a passage, is first joined with another one.
+
+Random numbers come from a generator of ours (SplitMix64), seeded for each sentence. So they depend neither on the
+machine nor on which sentences are processed together.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from textbook.textbooks.pairs.likeness import Ids, Likeness, Numbered, compare
+
+LEFT_OUT, REAL, WRITTEN, PART = -1, 0, 1, 2
+OVERLAP_TOLERANCE, LENGTH_TOLERANCE, ORDER_TOLERANCE = 0.05, 0.25, 0.25  # of a real pair; see `Likeness`
+RUN = 3  # consecutive words that are replaced together
+MOST_TRIED = 1_000  # words of a group that are tried as new words of one text
+
+Draws = NDArray[np.float64]
+Random = NDArray[np.uint64]
+
+
+class Plan(NamedTuple):
+    """The pairs to make of sentences.
+
+    made: `REAL`, `WRITTEN`, `PART` (written from at most half of the sentence) or `LEFT_OUT`, where the sentence is
+        the partner of another one or has none; shape [sentences].
+    partner: the second sentence of a real pair, or the one that the first new words come from; shape [sentences].
+    joined: whether the text is written from the sentence and its partner, one after the other; shape [sentences].
+    swapped: whether the sentence becomes the second text of its pair; shape [sentences].
+    offsets: the written text of sentence n has the words `offsets[n]` up to, without, `offsets[n + 1]` of the following
+        arrays; shape [sentences + 1].
+    sources: the number of each word among the words of all sentences.
+    places: the number of the word in whose place it is, which has the same punctuation.
+    """
+
+    made: NDArray[np.int8]
+    partner: NDArray[np.int64]
+    joined: NDArray[np.bool_]
+    swapped: NDArray[np.bool_]
+    offsets: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+
+def plan_pairs(
+    sentences: Numbered, groups: NDArray[np.int64], wanted: Likeness, keys: NDArray[np.int64], seed: int
+) -> Plan:
+    """Plan the pairs of sentences.
+
+    Args:
+        groups: the group of each sentence, such as the anchor that retrieved it. Equal ones are adjacent, with the most
+            relevant sentence first. Only sentences of one group are paired or exchange words.
+        wanted: the pairs of the task; each sentence draws one.
+        keys: a number for each sentence that, with `seed`, decides its random numbers.
+    """
+    limits = np.flatnonzero(np.diff(groups, prepend=-1, append=-1)) if len(groups) else np.zeros(1, np.int64)
+    columns = np.stack([wanted.overlap, wanted.length, wanted.order, wanted.words], axis=1).astype(np.float64)
+    arrays = _plan(sentences.ids, sentences.offsets, sentences.size, limits, columns, keys, np.uint64(seed))
+    return Plan(*arrays)
+
+
+@njit(cache=True)
+def _random(state: Random) -> float:
+    """The next random number from 0 up to, without, 1."""
+    state[0] += np.uint64(0x9E3779B97F4A7C15)
+    value = state[0]
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    value = value ^ (value >> np.uint64(31))
+    return float(value >> np.uint64(11)) * 2.0**-53
+
+
+@njit(cache=True)
+def _seed(state: Random, seed: np.uint64, key: int) -> None:
+    state[0] = seed
+    _random(state)
+    state[0] ^= np.uint64(key)
+    _random(state)
+
+
+@njit(cache=True)
+def _draw(words: NDArray[np.int64], wanted: Draws, keys: NDArray[np.int64], seed: np.uint64, state: Random) -> Ids:
+    """Draw a pair of the task for each sentence of a group, longer pairs for longer sentences.
+
+    Args:
+        words: the number of words of each sentence.
+    """
+    drawn = np.empty(len(words), np.int32)
+    for number in range(len(words)):
+        _seed(state, seed, keys[number])
+        drawn[number] = int(_random(state) * len(wanted))
+    chosen = np.empty(len(words), np.int32)
+    chosen[np.argsort(words, kind="mergesort")] = drawn[np.argsort(wanted[drawn, 3], kind="mergesort")]
+    return chosen
+
+
+@njit(cache=True)
+def _plan(
+    ids: Ids,
+    offsets: NDArray[np.int64],
+    size: int,
+    limits: NDArray[np.int64],
+    wanted: Draws,
+    keys: NDArray[np.int64],
+    seed: np.uint64,
+) -> tuple[
+    NDArray[np.int8],
+    NDArray[np.int64],
+    NDArray[np.bool_],
+    NDArray[np.bool_],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]:
+    """See `plan_pairs`. Group n has the sentences `limits[n]` up to, without, `limits[n + 1]`."""
+    count = len(offsets) - 1
+    longest = 1
+    for number in range(count):
+        longest = max(longest, offsets[number + 1] - offsets[number])
+    made = np.full(count, LEFT_OUT, np.int8)
+    partner = np.full(count, -1, np.int64)
+    joined, swapped = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    starts = np.zeros(count + 1, np.int64)
+    sources, places = np.empty(len(ids), np.int64), np.empty(len(ids), np.int64)
+    used = np.zeros(count, np.bool_)
+    state = np.zeros(1, np.uint64)
+    seen, common, tails = np.zeros(size, np.int32), np.empty(longest, np.int32), np.empty(longest, np.int32)
+    fate, times = np.zeros(size, np.int8), np.zeros(size, np.int32)
+    base, row = np.empty(2 * longest, np.int64), np.empty((2, 2 * longest), np.int64)
+    end = 0
+    for group in range(len(limits) - 1):
+        first, last = limits[group], limits[group + 1]
+        drawn = _draw(np.diff(offsets[first : last + 1]), wanted, keys[first:last], seed, state)
+        for number in range(first, last):
+            starts[number] = end
+            if used[number] or offsets[number] == offsets[number + 1]:
+                continue
+            used[number] = True
+            _seed(state, seed, ~keys[number])  # not the numbers of the draw
+            overlap, length, order, longer = wanted[drawn[number - first]]
+            other = _neighbour(ids, offsets, number, last, used, overlap, length, order, seen, common, tails)
+            text = ids[offsets[number] : offsets[number + 1]]
+            if other >= 0:
+                made[number] = REAL
+                difference = offsets[other + 1] - offsets[other] - len(text)
+                swapped[number] = difference * length < 0
+            else:
+                other = number + 1
+                while other < last and used[other]:
+                    other += 1
+                if other == last:
+                    continue
+                swapped[number] = length > 0
+                size, cursor = len(text), offsets[other]
+                base[:size] = np.arange(offsets[number], offsets[number + 1])
+                both = size + offsets[other + 1] - offsets[other]
+                if 2 * size <= longer and both * size <= longer * longer:  # the second: joined it is nearer
+                    base[size:both] = np.arange(offsets[other], offsets[other + 1])
+                    joined[number] = True
+                    size, cursor = both, offsets[other + 1]
+                # The new words: those of the partner, then of the sentences after it, then of the group's first ones.
+                written, span = _write(
+                    ids,
+                    base[:size],
+                    (offsets[first], offsets[last], cursor),
+                    (overlap, length, order),
+                    state,
+                    (fate, times),
+                    row,
+                )
+                sources[end : end + written] = row[0, :written]
+                places[end : end + written] = row[1, :written]
+                end += written
+                made[number] = PART if 2 * span <= size else WRITTEN
+            used[other] = True
+            partner[number] = other
+    starts[count] = end
+    return made, partner, joined, swapped, starts, sources[:end].copy(), places[:end].copy()
+
+
+@njit(cache=True)
+def _neighbour(
+    ids: Ids,
+    offsets: NDArray[np.int64],
+    number: int,
+    last: int,
+    used: NDArray[np.bool_],
+    overlap: float,
+    length: float,
+    order: float,
+    seen: Ids,
+    common: Ids,
+    tails: Ids,
+) -> int:
+    """The unused sentence after `number`, before `last`, whose overlap with it is nearest to `overlap`, or -1.
+
+    All three tolerances hold, in one of the two directions.
+    """
+    best, nearest = -1, OVERLAP_TOLERANCE
+    text = ids[offsets[number] : offsets[number + 1]]
+    for other in range(number + 1, last):
+        words = offsets[other + 1] - offsets[other]
+        if used[other] or words == 0:
+            continue
+        if abs(abs(np.log(words / len(text))) - abs(length)) > LENGTH_TOLERANCE:
+            continue
+        shared, kept = compare(text, ids[offsets[other] : offsets[other + 1]], seen, common, tails)
+        if abs(shared - overlap) < nearest and abs(kept - order) <= ORDER_TOLERANCE and shared < 1:
+            best, nearest = other, abs(shared - overlap)
+    return best
+
+
+@njit(cache=True)
+def _write(
+    ids: Ids,
+    base: NDArray[np.int64],
+    group: tuple[int, int, int],
+    wanted: tuple[float, float, float],
+    state: Random,
+    scratch: tuple[NDArray[np.int8], Ids],
+    row: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Write a text that is as alike to a base as wanted, and at most as long.
+
+    Args:
+        base: the numbers in `ids` of the words of the base: a sentence, or two.
+        group: start and stop of its group in `ids`, and where new words begin.
+        wanted: overlap, length and order, see `Likeness`. Only the size of the length matters.
+        scratch: the fate of each word (0, or below; again 0 afterwards), and how often it is in the part.
+        row: output, sources and places of the words as in `Plan`; shape [2, words].
+
+    Returns:
+        The number of words, and that of the words of the part of the base that it was made from.
+    """
+    kept, out, new, known = 2, 3, 4, 1  # fates: in the part, replaced, put in; or only in the base
+    overlap, length, order = wanted
+    fate, times = scratch
+    distinct = 0
+    for word in ids[base]:
+        distinct += fate[word] == 0
+        fate[word] = known
+        times[word] = 0
+    # The part: as long as the drawn pair says, or longer if it has too few of the base's words.
+    span = int(len(base) * np.exp(-abs(length)) + _random(state))
+    span = max(1, min(len(base), span))
+    begin = int(_random(state) * (len(base) - span + 1))
+    common = 0
+    for word in ids[base[begin : begin + span]]:
+        common += fate[word] == known
+        fate[word] = kept
+        times[word] += 1
+    while common < overlap * distinct and span < len(base):
+        if begin + span < len(base):
+            word = ids[base[begin + span]]
+        else:
+            begin -= 1
+            word = ids[base[begin]]
+        span += 1
+        common += fate[word] == known
+        fate[word] = kept
+        times[word] += 1
+    # Words out: in runs, until the overlap is as wanted; the last step at random, so that it is right on average.
+    added = 0
+    whole = span == len(base) and order >= 1  # would be the same text
+    finished = False
+    while not finished and common > 0:
+        position = int(_random(state) * span)
+        for _ in range(RUN):
+            while fate[ids[base[begin + position]]] != kept:
+                position = (position + 1) % span
+            word = ids[base[begin + position]]
+            now, then = common / (distinct + added), (common - 1) / (distinct + added + times[word])
+            needed = whole and added == 0 and common > 1
+            if not needed and (now <= overlap or (then < overlap and _random(state) * (now - then) >= now - overlap)):
+                finished = True
+                break
+            fate[word] = out
+            common -= 1
+            added += times[word]
+            if common == 0 or then <= overlap:
+                finished = True
+                break
+    # Words in, in the places of those that are out.
+    first, last, cursor = group
+    if cursor == last:
+        cursor = first
+    tried = 0
+    written = 0
+    for place in base[begin : begin + span]:
+        source = place
+        if fate[ids[place]] == out:
+            source = -1
+            while source < 0 and tried < min(last - first, MOST_TRIED):
+                if fate[ids[cursor]] == 0:
+                    source = cursor
+                    fate[ids[cursor]] = new
+                cursor = cursor + 1 if cursor + 1 < last else first
+                tried += 1
+            if source < 0:
+                continue
+        row[0, written], row[1, written] = source, place
+        written += 1
+    if order < 1:
+        _swap(ids, fate, kept, written, order, state, row)
+    for word in ids[base]:
+        fate[word] = 0
+    for number in range(written):
+        fate[ids[row[0, number]]] = 0
+    if written == 0:  # all words are out, and the group has no others
+        row[0, 0] = row[1, 0] = base[begin]
+        written = 1
+    return written, span
+
+
+@njit(cache=True)
+def _swap(
+    ids: Ids, fate: NDArray[np.int8], kept: int, written: int, order: float, state: Random, row: NDArray[np.int64]
+) -> None:
+    """Put parts of a text in reverse order, so that the share `order` of its kept words stays in order."""
+    common = 0
+    for number in range(written):
+        common += fate[ids[row[0, number]]] == kept
+    if common < 2:
+        return
+    size = max(1, int(order * common + 0.5))
+    if size >= common:
+        return
+    room = common % size if _random(state) < 0.5 else 0  # the part that is smaller comes first, or last
+    room = room or size
+    moved = row[:, :written].copy()
+    stop = written
+    begin = 0
+    for number in range(written):
+        if fate[ids[moved[0, number]]] == kept:
+            if room == 0:
+                stop -= number - begin
+                row[:, stop : stop + number - begin] = moved[:, begin:number]
+                begin, room = number, size
+            room -= 1
+    row[:, : written - begin] = moved[:, begin:written]
