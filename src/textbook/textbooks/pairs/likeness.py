@@ -4,7 +4,7 @@ A student learns relations across a pair only where the teacher compares the two
 share words. So the pairs of a textbook should be as alike as those of the task.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from textbook.words import words
 
 Ids = NDArray[np.int32]
 QUANTILES = (10, 50, 90)
+OVERLAPS = (*(f"pair_overlap_p{percent}" for percent in QUANTILES), "pair_overlap_distance")
+"""The figures on the word overlap of the pairs of a corpus."""
 MEASURED_PAIRS = 200_000  # of a textbook, evenly spaced
 
 
@@ -71,10 +73,15 @@ def likeness(first: Iterable[str], second: Iterable[str]) -> Likeness:
     return Likeness(*_measure(one.ids, one.offsets, other.ids, other.offsets, len(numbers)))
 
 
-def likeness_of_book(book: Path) -> Likeness:
-    """Measure the pairs of a Parquet file of a task or a textbook; of many, `MEASURED_PAIRS` that are evenly spaced."""
+def likeness_of_book(book: Path) -> Likeness | None:
+    """Measure the pairs of a Parquet file of a task or a textbook; None if it has single sentences.
+
+    Of more than `MEASURED_PAIRS` pairs, that many are measured, evenly spaced.
+    """
     file = pq.ParquetFile(book)
     names = [name for name in ("sentence", "sentence1", "sentence2") if name in file.schema_arrow.names]
+    if len(names) != 2:
+        return None
     step, skipped = -(-file.metadata.num_rows // MEASURED_PAIRS) or 1, 0
     batches = []
     for batch in file.iter_batches(columns=names):
@@ -84,6 +91,29 @@ def likeness_of_book(book: Path) -> Likeness:
     schema = pa.schema([file.schema_arrow.field(name) for name in names])
     first, second = pa.Table.from_batches(batches, schema).columns
     return likeness(first.to_pylist(), second.to_pylist())
+
+
+def overlap_table(corpora: Mapping[str, Path], task: str) -> dict[str, dict[str, float]]:
+    """The word overlap of the corpora that have pairs, by name.
+
+    Args:
+        corpora: Parquet files by name.
+        task: the name of the one with the training pairs of the task.
+
+    Returns:
+        For each corpus with pairs its `OVERLAPS`: quantiles, and the Wasserstein-1 distance from those of the task, the
+        mean difference of the quantiles.
+    """
+    measured = {name: pairs for name, path in corpora.items() if (pairs := likeness_of_book(path)) is not None}
+    if task not in measured:
+        return {}
+    distances = {
+        name: wasserstein_distance(measured[task].overlap, pairs.overlap) for name, pairs in measured.items()
+    }
+    return {
+        name: dict(zip(OVERLAPS, (*_quantiles(pairs), round(float(distances[name]), 4)), strict=True))
+        for name, pairs in measured.items()
+    }
 
 
 def pair_figures(task: Path, book: Path) -> dict[str, Any]:
@@ -100,23 +130,24 @@ def pair_figures(task: Path, book: Path) -> dict[str, Any]:
         Wasserstein-1 distances of `Likeness.length` and `Likeness.order`.
     """
     wanted, made = likeness_of_book(task), likeness_of_book(book)
+    assert wanted is not None, f"{task} has no pairs"
+    assert made is not None, f"{book} has no pairs"
     distances = {
         f"pair_{name}_distance": wasserstein_distance(getattr(wanted, name), getattr(made, name))
         for name in ("overlap", "length", "order")
     }
     figures = {
-        **{f"task_pair_overlap_p{q}": value for q, value in overlap_quantiles(wanted).items()},
-        **{f"pair_overlap_p{q}": value for q, value in overlap_quantiles(made).items()},
+        **{f"task_{name}": value for name, value in zip(OVERLAPS, _quantiles(wanted), strict=False)},
+        **dict(zip(OVERLAPS, _quantiles(made), strict=False)),
         **{name: round(float(value), 4) for name, value in distances.items()},
         "pair_overlap_ks": round(float(ks_2samp(wanted.overlap, made.overlap).statistic), 4),
     }
     return {"pairs": pq.read_metadata(book).num_rows, **_count_made(book), **figures}
 
 
-def overlap_quantiles(pairs: Likeness) -> dict[int, float]:
-    """The quantiles of the word overlap, by percentage of `QUANTILES`."""
-    values = np.percentile(pairs.overlap, QUANTILES)
-    return {percent: round(float(value), 3) for percent, value in zip(QUANTILES, values, strict=True)}
+def _quantiles(pairs: Likeness) -> list[float]:
+    """The `QUANTILES` of the word overlap."""
+    return [round(float(value), 3) for value in np.percentile(pairs.overlap, QUANTILES)]
 
 
 def _count_made(book: Path) -> dict[str, int]:
