@@ -163,6 +163,50 @@ def test_neither_text_of_a_pair_may_be_an_evaluation_sentence(validator: Validat
     assert "row 1: {'sentence2': 'Dull!'}" in message
 
 
+MADE: dict[str, pa.Array] = {
+    "sentence": pa.array(["a film", "a plot", "a film"]),
+    "sentence2": pa.array(["film", "plot", "a"]),
+    **{name: VALID["textbook"][name] for name in ("rank", "score", "source")},
+    "made": pa.array(["real", "part", "written"]),
+}
+MADE_CONTEXT = {**CONTEXT["textbook"], "text": ["sentence", "sentence2"], "made": True}
+
+
+def test_a_textbook_of_pairs_that_were_made_passes(validator: Validator) -> None:
+    validator.check([write_shard(validator.folder / "a.parquet", MADE)], EXPECTATIONS / "textbook.yaml", MADE_CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expectation", "shown"),
+    [
+        ({"made": ["real", "part", "drawn"]}, "expect_column_values_to_be_in_set", "row 2: {'made': 'drawn'}"),
+        ({"made": None}, "expect_table_columns_to_match_ordered_list", "observed ['sentence', 'sentence2', 'rank'"),
+        ({"sentence2": ["film", " ", "a"]}, "expect_column_values_to_match_regex", "row 1: {'sentence2': ' '}"),
+        ({"sentence2": ["film", "Dull!", "a"]}, "expect_column_values_to_not_be_in_set", "row 1: {'sentence2': 'Du"),
+        ({"sentence2": ["a", "b", "a"]}, "expect_compound_columns_to_be_unique", "row 2: {'sentence': 'a film', 's"),
+    ],
+)
+def test_an_invalid_textbook_of_pairs_fails_with_its_rows(
+    validator: Validator, changes: dict[str, Any], expectation: str, shown: str
+) -> None:
+    columns = {name: values for name, values in {**MADE, **changes}.items() if values is not None}
+    message = validator.error_for(columns, EXPECTATIONS / "textbook.yaml", MADE_CONTEXT)
+    assert f"fails {expectation} (" in message
+    assert shown in message
+
+
+@pytest.mark.parametrize(("distance", "passes"), [(0.1, True), (0.11, False)])
+def test_pairs_far_from_those_of_the_task_fail(validator: Validator, distance: float, passes: bool) -> None:
+    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"made": True, "ranked": True, "budget": None})
+    checks = check_figures("book.json", {**FIGURES, "pair_overlap_distance": distance}, suite)
+    assert all(check.success for check in checks) is passes
+    if not passes:
+        with pytest.raises(
+            UserError, match=r"fails expect_column_values_to_be_between .*'pair_overlap_distance': 0.11"
+        ):
+            require_success(checks, validator.report, "Book")
+
+
 def test_an_empty_textbook_fails(validator: Validator) -> None:
     empty = {name: values[:0] for name, values in VALID["textbook"].items()}
     message = validator.error_for(empty, EXPECTATIONS / "textbook.yaml", CONTEXT["textbook"])

@@ -54,9 +54,7 @@ def main(params: Params, task: str) -> None:
             rank, score = merged.rank[ids], merged.score[ids]
             limit = settings.budget.size if settings.budget and settings.budget.unit == "bytes" else None
             wanted = likeness(first, second)
-            written = write_paired(
-                CORPUS, ids, groups, wanted, leaks, path, rank=rank, score=score, most_bytes=limit
-            )
+            written = write_paired(CORPUS, ids, groups, wanted, leaks, path, rank=rank, score=score, most_bytes=limit)
         else:
             ids, partners = merged.pairs(k) if pairs else (merged.order(k), None)
             rank, score = merged.rank[ids], merged.score[ids]

@@ -107,9 +107,7 @@ def overlap_table(corpora: Mapping[str, Path], task: str) -> dict[str, dict[str,
     measured = {name: pairs for name, path in corpora.items() if (pairs := likeness_of_book(path)) is not None}
     if task not in measured:
         return {}
-    distances = {
-        name: wasserstein_distance(measured[task].overlap, pairs.overlap) for name, pairs in measured.items()
-    }
+    distances = {name: wasserstein_distance(measured[task].overlap, pairs.overlap) for name, pairs in measured.items()}
     return {
         name: dict(zip(OVERLAPS, (*_quantiles(pairs), round(float(distances[name]), 4)), strict=True))
         for name, pairs in measured.items()
