@@ -4,9 +4,6 @@ Every sentence draws one pair of the task; within a group, the longest sentences
 a sentence that is as alike to it as the texts of the drawn pair are, these two become a pair. Otherwise a text is
 written from the sentence until it is as alike. A sentence less than half as long as the longer text of the drawn pair,
 which may be a passage, is first joined with another one.
-
-Random numbers come from a generator of ours (SplitMix64), seeded for each sentence. So they depend neither on the
-machine nor on which sentences are processed together.
 """
 
 from typing import NamedTuple
@@ -16,14 +13,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from textbook.textbooks.pairs.likeness import Ids, Likeness, Numbered, compare
+from textbook.textbooks.pairs.rewriting import Random, next_random, rewrite, seed_random
 
 LEFT_OUT, REAL, WRITTEN, PART = -1, 0, 1, 2
 OVERLAP_TOLERANCE, LENGTH_TOLERANCE, ORDER_TOLERANCE = 0.05, 0.25, 0.25  # of a real pair; see `Likeness`
-RUN = 3  # consecutive words that are replaced together
-MOST_TRIED = 1_000  # words of a group that are tried as new words of one text
 
 Draws = NDArray[np.float64]
-Random = NDArray[np.uint64]
 
 
 class Plan(NamedTuple):
@@ -67,25 +62,6 @@ def plan_pairs(
 
 
 @njit(cache=True)
-def _random(state: Random) -> float:
-    """The next random number from 0 up to, without, 1."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    value = state[0]
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    value = value ^ (value >> np.uint64(31))
-    return float(value >> np.uint64(11)) * 2.0**-53
-
-
-@njit(cache=True)
-def _seed(state: Random, seed: np.uint64, key: int) -> None:
-    state[0] = seed
-    _random(state)
-    state[0] ^= np.uint64(key)
-    _random(state)
-
-
-@njit(cache=True)
 def _draw(words: NDArray[np.int64], wanted: Draws, keys: NDArray[np.int64], seed: np.uint64, state: Random) -> Ids:
     """Draw a pair of the task for each sentence of a group, longer pairs for longer sentences.
 
@@ -94,8 +70,8 @@ def _draw(words: NDArray[np.int64], wanted: Draws, keys: NDArray[np.int64], seed
     """
     drawn = np.empty(len(words), np.int32)
     for number in range(len(words)):
-        _seed(state, seed, keys[number])
-        drawn[number] = int(_random(state) * len(wanted))
+        seed_random(state, seed, keys[number])
+        drawn[number] = int(next_random(state) * len(wanted))
     chosen = np.empty(len(words), np.int32)
     chosen[np.argsort(words, kind="mergesort")] = drawn[np.argsort(wanted[drawn, 3], kind="mergesort")]
     return chosen
@@ -143,7 +119,7 @@ def _plan(
             if used[number] or offsets[number] == offsets[number + 1]:
                 continue
             used[number] = True
-            _seed(state, seed, ~keys[number])  # not the numbers of the draw
+            seed_random(state, seed, ~keys[number])  # not the numbers of the draw
             overlap, length, order, longer = wanted[drawn[number - first]]
             other = _neighbour(ids, offsets, number, last, used, overlap, length, order, seen, common, tails)
             text = ids[offsets[number] : offsets[number + 1]]
@@ -166,7 +142,7 @@ def _plan(
                     joined[number] = True
                     size, cursor = both, offsets[other + 1]
                 # The new words: those of the partner, then of the sentences after it, then of the group's first ones.
-                written, span = _write(
+                written, span = rewrite(
                     ids,
                     base[:size],
                     (offsets[first], offsets[last], cursor),
@@ -215,133 +191,3 @@ def _neighbour(
         if abs(shared - overlap) < nearest and abs(kept - order) <= ORDER_TOLERANCE and shared < 1:
             best, nearest = other, abs(shared - overlap)
     return best
-
-
-@njit(cache=True)
-def _write(
-    ids: Ids,
-    base: NDArray[np.int64],
-    group: tuple[int, int, int],
-    wanted: tuple[float, float, float],
-    state: Random,
-    scratch: tuple[NDArray[np.int8], Ids],
-    row: NDArray[np.int64],
-) -> tuple[int, int]:
-    """Write a text that is as alike to a base as wanted, and at most as long.
-
-    Args:
-        base: the numbers in `ids` of the words of the base: a sentence, or two.
-        group: start and stop of its group in `ids`, and where new words begin.
-        wanted: overlap, length and order, see `Likeness`. Only the size of the length matters.
-        scratch: the fate of each word (0, or below; again 0 afterwards), and how often it is in the part.
-        row: output, sources and places of the words as in `Plan`; shape [2, words].
-
-    Returns:
-        The number of words, and that of the words of the part of the base that it was made from.
-    """
-    kept, out, new, known = 2, 3, 4, 1  # fates: in the part, replaced, put in; or only in the base
-    overlap, length, order = wanted
-    fate, times = scratch
-    distinct = 0
-    for word in ids[base]:
-        distinct += fate[word] == 0
-        fate[word] = known
-        times[word] = 0
-    # The part: as long as the drawn pair says, or longer if it has too few of the base's words.
-    span = int(len(base) * np.exp(-abs(length)) + _random(state))
-    span = max(1, min(len(base), span))
-    begin = int(_random(state) * (len(base) - span + 1))
-    common = 0
-    for word in ids[base[begin : begin + span]]:
-        common += fate[word] == known
-        fate[word] = kept
-        times[word] += 1
-    while common < overlap * distinct and span < len(base):
-        if begin + span < len(base):
-            word = ids[base[begin + span]]
-        else:
-            begin -= 1
-            word = ids[base[begin]]
-        span += 1
-        common += fate[word] == known
-        fate[word] = kept
-        times[word] += 1
-    # Words out: in runs, until the overlap is as wanted; the last step at random, so that it is right on average.
-    added = 0
-    whole = span == len(base) and order >= 1  # would be the same text
-    finished = False
-    while not finished and common > 0:
-        position = int(_random(state) * span)
-        for _ in range(RUN):
-            while fate[ids[base[begin + position]]] != kept:
-                position = (position + 1) % span
-            word = ids[base[begin + position]]
-            now, then = common / (distinct + added), (common - 1) / (distinct + added + times[word])
-            needed = whole and added == 0 and common > 1
-            if not needed and (now <= overlap or (then < overlap and _random(state) * (now - then) >= now - overlap)):
-                finished = True
-                break
-            fate[word] = out
-            common -= 1
-            added += times[word]
-            if common == 0 or then <= overlap:
-                finished = True
-                break
-    # Words in, in the places of those that are out.
-    first, last, cursor = group
-    if cursor == last:
-        cursor = first
-    tried = 0
-    written = 0
-    for place in base[begin : begin + span]:
-        source = place
-        if fate[ids[place]] == out:
-            source = -1
-            while source < 0 and tried < min(last - first, MOST_TRIED):
-                if fate[ids[cursor]] == 0:
-                    source = cursor
-                    fate[ids[cursor]] = new
-                cursor = cursor + 1 if cursor + 1 < last else first
-                tried += 1
-            if source < 0:
-                continue
-        row[0, written], row[1, written] = source, place
-        written += 1
-    if order < 1:
-        _swap(ids, fate, kept, written, order, state, row)
-    for word in ids[base]:
-        fate[word] = 0
-    for number in range(written):
-        fate[ids[row[0, number]]] = 0
-    if written == 0:  # all words are out, and the group has no others
-        row[0, 0] = row[1, 0] = base[begin]
-        written = 1
-    return written, span
-
-
-@njit(cache=True)
-def _swap(
-    ids: Ids, fate: NDArray[np.int8], kept: int, written: int, order: float, state: Random, row: NDArray[np.int64]
-) -> None:
-    """Put parts of a text in reverse order, so that the share `order` of its kept words stays in order."""
-    common = 0
-    for number in range(written):
-        common += fate[ids[row[0, number]]] == kept
-    if common < 2:
-        return
-    size = max(1, int(order * common + 0.5))
-    if size >= common:
-        return
-    room = common % size if _random(state) < 0.5 else 0  # the part that is smaller comes first, or last
-    room = room or size
-    moved = row[:, :written].copy()
-    stop = written
-    begin = 0
-    for number in range(written):
-        if fate[ids[moved[0, number]]] == kept:
-            if room == 0:
-                stop -= number - begin
-                row[:, stop : stop + number - begin] = moved[:, begin:number]
-                begin, room = number, size
-            room -= 1
-    row[:, : written - begin] = moved[:, begin:written]
