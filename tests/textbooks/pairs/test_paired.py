@@ -69,6 +69,15 @@ def test_a_sentence_is_in_one_pair_and_the_words_come_from_its_group(task: str) 
             assert words(row["sentence"]) != words(row["sentence2"])
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_no_text_is_a_copy_even_if_those_of_the_task_are(swapped: bool) -> None:
+    text = " ".join("abcdefghijklmnopqrst")
+    book, _ = pairs_of(make_corpus(200), likeness([text] * 9, [f"{text[2:]} a" if swapped else text] * 9))
+    assert len(book) == 100
+    assert not any(words(row["sentence"]) == words(row["sentence2"]) for row in book)
+    assert np.median(measured(book).overlap) > 0.85
+
+
 def test_a_neighbour_in_the_corpus_comes_first() -> None:
     wanted = likeness(["a b c d e f"] * 9, ["a b c d x y"] * 9)  # an overlap of 0.5
     rare = [f"{' '.join(words(text)[:5])} one two" for text in make_corpus(GROUP - 2)]

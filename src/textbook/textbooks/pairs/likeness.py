@@ -39,17 +39,20 @@ class Likeness:
     """How alike the texts of each pair are; each array has the shape [pairs].
 
     overlap: distinct words in both texts divided by those in either (Jaccard).
-    length: logarithm of the number of words of the second text divided by that of the first. Below 0, the first one is
-        longer.
     order: share of the common words that are in the same order in both texts (longest increasing subsequence). It is 1
         with fewer than two common words.
-    words: number of words of the longer text.
+    first, second: number of words of each text.
     """
 
-    overlap: NDArray[np.float32]
-    length: NDArray[np.float32]
-    order: NDArray[np.float32]
-    words: NDArray[np.float32]
+    overlap: NDArray[np.float64]
+    order: NDArray[np.float64]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+
+    @property
+    def length(self) -> NDArray[np.float64]:
+        """Logarithm of the words of the second text divided by those of the first. Below 0, the first is longer."""
+        return np.log(np.maximum(self.second, 1) / np.maximum(self.first, 1))
 
 
 def number_words(texts: Iterable[str], numbers: dict[str, int]) -> Numbered:
@@ -204,10 +207,10 @@ def compare(one: Ids, other: Ids, seen: Ids, places: Ids, tails: Ids) -> tuple[f
 @njit(cache=True)
 def _measure(
     one: Ids, one_offsets: NDArray[np.int64], other: Ids, other_offsets: NDArray[np.int64], size: int
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """The arrays of `Likeness`, in its order, of pairs of numbered texts over a vocabulary of `size` words."""
     pairs = len(one_offsets) - 1
-    measured = np.empty((4, pairs), np.float32)
+    measured = np.empty((4, pairs), np.float64)
     longest = 1
     for number in range(pairs):
         longest = max(longest, other_offsets[number + 1] - other_offsets[number])
@@ -215,7 +218,6 @@ def _measure(
     for number in range(pairs):
         first = one[one_offsets[number] : one_offsets[number + 1]]
         second = other[other_offsets[number] : other_offsets[number + 1]]
-        measured[0, number], measured[2, number] = compare(first, second, seen, places, tails)
-        measured[1, number] = np.log(max(len(second), 1) / max(len(first), 1))
-        measured[3, number] = max(len(first), len(second))
+        measured[0, number], measured[1, number] = compare(first, second, seen, places, tails)
+        measured[2, number], measured[3, number] = len(first), len(second)
     return measured

@@ -16,7 +16,8 @@ from textbook.textbooks.pairs.likeness import Ids, Likeness, Numbered, compare
 from textbook.textbooks.pairs.rewriting import Random, next_random, rewrite, seed_random
 
 LEFT_OUT, REAL, WRITTEN, PART = -1, 0, 1, 2
-OVERLAP_TOLERANCE, LENGTH_TOLERANCE, ORDER_TOLERANCE = 0.05, 0.25, 0.25  # of a real pair; see `Likeness`
+OVERLAP_TOLERANCE, ORDER_TOLERANCE = 0.05, 0.25  # of a real pair; see `Likeness`
+LENGTH_TOLERANCE = 0.8  # of the ratios of lengths of a real pair and the drawn one, the smaller to the larger
 
 Draws = NDArray[np.float64]
 
@@ -56,8 +57,10 @@ def plan_pairs(
         keys: a number for each sentence that, with `seed`, decides its random numbers.
     """
     limits = np.flatnonzero(np.diff(groups, prepend=-1, append=-1)) if len(groups) else np.zeros(1, np.int64)
-    columns = np.stack([wanted.overlap, wanted.length, wanted.order, wanted.words], axis=1).astype(np.float64)
-    arrays = _plan(sentences.ids, sentences.offsets, sentences.size, limits, columns, keys, np.uint64(seed))
+    shorter, longer = np.minimum(wanted.first, wanted.second), np.maximum(wanted.first, wanted.second)
+    ratio, side = shorter / np.maximum(longer, 1), np.sign(wanted.second - wanted.first)
+    draws = np.stack([wanted.overlap, wanted.order, ratio, longer, side], axis=1)
+    arrays = _plan(sentences.ids, sentences.offsets, sentences.size, limits, draws, keys, np.uint64(seed))
     return Plan(*arrays)
 
 
@@ -95,7 +98,12 @@ def _plan(
     NDArray[np.int64],
     NDArray[np.int64],
 ]:
-    """See `plan_pairs`. Group n has the sentences `limits[n]` up to, without, `limits[n + 1]`."""
+    """See `plan_pairs`. Group n has the sentences `limits[n]` up to, without, `limits[n + 1]`.
+
+    Args:
+        wanted: of each pair of the task its overlap and order, the ratio of the shorter length to the longer one, the
+            longer one, and the sign of the second length minus the first; shape [pairs, 5].
+    """
     count = len(offsets) - 1
     longest = 1
     for number in range(count):
@@ -120,20 +128,20 @@ def _plan(
                 continue
             used[number] = True
             seed_random(state, seed, ~keys[number])  # not the numbers of the draw
-            overlap, length, order, longer = wanted[drawn[number - first]]
-            other = _neighbour(ids, offsets, number, last, used, overlap, length, order, seen, common, tails)
+            overlap, order, ratio, longer, side = wanted[drawn[number - first]]
+            other = _neighbour(ids, offsets, number, last, used, (overlap, order, ratio), seen, common, tails)
             text = ids[offsets[number] : offsets[number + 1]]
             if other >= 0:
                 made[number] = REAL
                 difference = offsets[other + 1] - offsets[other] - len(text)
-                swapped[number] = difference * length < 0
+                swapped[number] = difference * side < 0
             else:
                 other = number + 1
                 while other < last and used[other]:
                     other += 1
                 if other == last:
                     continue
-                swapped[number] = length > 0
+                swapped[number] = side > 0
                 size, cursor = len(text), offsets[other]
                 base[:size] = np.arange(offsets[number], offsets[number + 1])
                 both = size + offsets[other + 1] - offsets[other]
@@ -146,7 +154,7 @@ def _plan(
                     ids,
                     base[:size],
                     (offsets[first], offsets[last], cursor),
-                    (overlap, length, order),
+                    (overlap, order, ratio),
                     state,
                     (fate, times),
                     row,
@@ -168,24 +176,25 @@ def _neighbour(
     number: int,
     last: int,
     used: NDArray[np.bool_],
-    overlap: float,
-    length: float,
-    order: float,
+    wanted: tuple[float, float, float],
     seen: Ids,
     common: Ids,
     tails: Ids,
 ) -> int:
-    """The unused sentence after `number`, before `last`, whose overlap with it is nearest to `overlap`, or -1.
+    """The unused sentence after `number`, before `last`, whose overlap with it is nearest to that wanted, or -1.
 
-    All three tolerances hold, in one of the two directions.
+    Args:
+        wanted: overlap, order, and the ratio of the shorter length to the longer one. All three tolerances hold.
     """
+    overlap, order, ratio = wanted
     best, nearest = -1, OVERLAP_TOLERANCE
     text = ids[offsets[number] : offsets[number + 1]]
     for other in range(number + 1, last):
         words = offsets[other + 1] - offsets[other]
         if used[other] or words == 0:
             continue
-        if abs(abs(np.log(words / len(text))) - abs(length)) > LENGTH_TOLERANCE:
+        lengths = min(words, len(text)) / max(words, len(text))
+        if min(lengths, ratio) < LENGTH_TOLERANCE * max(lengths, ratio):
             continue
         shared, kept = compare(text, ids[offsets[other] : offsets[other + 1]], seen, common, tails)
         if abs(shared - overlap) < nearest and abs(kept - order) <= ORDER_TOLERANCE and shared < 1:

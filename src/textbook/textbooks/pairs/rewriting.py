@@ -56,7 +56,7 @@ def rewrite(
         ids: the numbers of the words of all sentences.
         base: the places in `ids` of the words of the base: a sentence, or two.
         group: start and stop of its group in `ids`, and where its new words begin.
-        wanted: overlap, length and order, see `Likeness`. Only the size of the length matters.
+        wanted: overlap and order, see `Likeness`, and the length of the text as a share of that of the base.
         scratch: the fate of each word, `FREE` before and afterwards, and how often it is in the part.
         row: output, the places in `ids` of the words of the text, and of the words in whose place they are; shape
             [2, words].
@@ -64,16 +64,16 @@ def rewrite(
     Returns:
         The number of words, and that of the words of the part of the base that the text was made from.
     """
-    overlap, length, order = wanted
+    overlap, order, ratio = wanted
     fate, times = scratch
     distinct = 0
     for word in ids[base]:
         distinct += fate[word] == FREE
         fate[word] = KNOWN
         times[word] = 0
-    span = int(len(base) * np.exp(-abs(length)) + next_random(state))
+    span = int(len(base) * ratio + next_random(state))
     part, common = _choose_part(ids, base, max(1, min(len(base), span)), overlap * distinct, state, fate, times)
-    is_copy = len(part) == len(base) and order >= 1  # unless a word is taken out
+    is_copy = len(part) == len(base) and _size(order, common) == common  # unless a word is taken out
     _take_out(ids, part, common, distinct, overlap, is_copy, state, fate, times)
     written = _put_in(ids, part, group, fate, row)
     if order < 1:
@@ -184,6 +184,12 @@ def _put_in(ids: Ids, part: Places, group: tuple[int, int, int], fate: Fates, ro
 
 
 @njit(cache=True)
+def _size(order: float, common: int) -> int:
+    """The number of kept words that stay in order."""
+    return min(common, max(1, int(order * common + 0.5)))
+
+
+@njit(cache=True)
 def _swap(ids: Ids, fate: Fates, written: int, order: float, state: Random, row: Places) -> None:
     """Put parts of a text in reverse order, so that the share `order` of its kept words stays in order."""
     common = 0
@@ -191,8 +197,8 @@ def _swap(ids: Ids, fate: Fates, written: int, order: float, state: Random, row:
         common += fate[ids[row[0, number]]] == KEPT
     if common < 2:
         return
-    size = max(1, int(order * common + 0.5))
-    if size >= common:
+    size = _size(order, common)
+    if size == common:
         return
     room = common % size if next_random(state) < 0.5 else 0  # the part that is smaller comes first, or last
     room = room or size
