@@ -195,14 +195,14 @@ def test_an_invalid_textbook_of_pairs_fails_with_its_rows(
     assert shown in message
 
 
-@pytest.mark.parametrize(("distance", "passes"), [(0.1, True), (0.11, False)])
+@pytest.mark.parametrize(("distance", "passes"), [(0.05, True), (0.06, False)])
 def test_pairs_far_from_those_of_the_task_fail(validator: Validator, distance: float, passes: bool) -> None:
     suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"made": True, "ranked": True, "budget": None})
     checks = check_figures("book.json", {**FIGURES, "pair_overlap_distance": distance}, suite)
     assert all(check.success for check in checks) is passes
     if not passes:
         with pytest.raises(
-            UserError, match=r"fails expect_column_values_to_be_between .*'pair_overlap_distance': 0.11"
+            UserError, match=r"fails expect_column_values_to_be_between .*'pair_overlap_distance': 0.06"
         ):
             require_success(checks, validator.report, "Book")
 

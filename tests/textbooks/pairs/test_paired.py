@@ -105,7 +105,7 @@ def test_scripts_without_spaces_get_no_spaces() -> None:
     assert 0 < likeness([row["sentence"]], [row["sentence2"]]).overlap[0] < 1
 
 
-@pytest.mark.parametrize("texts", [[], ["One text only."], ["!!!", "..."], ["!!!", "A text."]])
+@pytest.mark.parametrize("texts", [[], ["One text only."], ["!!!", "..."], ["!!!", "A text."], ["A text.", "!!!"]])
 def test_nothing_to_pair_gives_no_pairs(texts: list[str]) -> None:
     assert pairs_of(texts, likeness(["a b"], ["a c"])) == ([], [])
 

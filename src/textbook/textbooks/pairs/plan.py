@@ -137,36 +137,46 @@ def _plan(
                 swapped[number] = difference * side < 0
             else:
                 other = number + 1
-                while other < last and used[other]:
+                while other < last and (used[other] or offsets[other] == offsets[other + 1]):
                     other += 1
                 if other == last:
                     continue
                 swapped[number] = side > 0
-                size, cursor = len(text), offsets[other]
-                base[:size] = np.arange(offsets[number], offsets[number + 1])
-                both = size + offsets[other + 1] - offsets[other]
-                if 2 * size <= longer and both * size <= longer * longer:  # the second: joined it is nearer
-                    base[size:both] = np.arange(offsets[other], offsets[other + 1])
-                    joined[number] = True
-                    size, cursor = both, offsets[other + 1]
+                words, joined[number] = _join(offsets, number, other, longer, base)
                 # The new words: those of the partner, then of the sentences after it, then of the group's first ones.
-                written, span = rewrite(
-                    ids,
-                    base[:size],
-                    (offsets[first], offsets[last], cursor),
-                    (overlap, order, ratio),
-                    state,
-                    (fate, times),
-                    row,
-                )
+                begin = offsets[other + 1] if joined[number] else offsets[other]
+                group_words = (offsets[first], offsets[last], begin)
+                like = (overlap, order, ratio)
+                written, span = rewrite(ids, base[:words], group_words, like, state, (fate, times), row)
                 sources[end : end + written] = row[0, :written]
                 places[end : end + written] = row[1, :written]
                 end += written
-                made[number] = PART if 2 * span <= size else WRITTEN
+                made[number] = PART if 2 * span <= words else WRITTEN
             used[other] = True
             partner[number] = other
     starts[count] = end
     return made, partner, joined, swapped, starts, sources[:end].copy(), places[:end].copy()
+
+
+@njit(cache=True)
+def _join(
+    offsets: NDArray[np.int64], number: int, other: int, longer: float, base: NDArray[np.int64]
+) -> tuple[int, bool]:
+    """Write the places of the words of a sentence into `base`, followed by those of another one if it is too short.
+
+    Args:
+        longer: words of the longer text of the drawn pair. Joined, the two must be nearer to it, by their ratio.
+
+    Returns:
+        The number of words, and whether the sentences were joined.
+    """
+    words = offsets[number + 1] - offsets[number]
+    base[:words] = np.arange(offsets[number], offsets[number + 1])
+    both = words + offsets[other + 1] - offsets[other]
+    if 2 * words > longer or both * words > longer * longer:
+        return words, False
+    base[words:both] = np.arange(offsets[other], offsets[other + 1])
+    return both, True
 
 
 @njit(cache=True)
