@@ -41,7 +41,13 @@ def start_record(params: Params, task: str, key: str, hashes: Mapping[str, str],
             for context, path in (("task", TASKS / task), ("corpus", CORPUS), *books)
         ],
         curves={"distill": history},
+        pairs=_pairs(books[0][1].with_suffix(".json")),
     )
+
+
+def _pairs(figures: Path) -> dict[str, float]:
+    """Those of a textbook's figures that are about its pairs; none for single sentences."""
+    return {name: value for name, value in read_json(figures).items() if "pair" in name} if figures.is_file() else {}
 
 
 def with_student(record: Record, params: Params, task: str, student: Path, metrics: Mapping[str, float]) -> Record:

@@ -32,7 +32,13 @@ VALID: dict[str, dict[str, pa.Array]] = {  # a table that passes, by suite
 CONTEXT: dict[str, dict[str, Any]] = {
     "corpus": {"sources": ["book", "web"]},
     "task": {"text": ["sentence"], "labels": ["bad", "good"], "scale": None},
-    "textbook": {"text": ["sentence"], "evaluation": ["Dull!", "it's <b>bad</b> 😀 \u2028"], "ranked": True, "k": 2},
+    "textbook": {
+        "text": ["sentence"],
+        "made": False,
+        "evaluation": ["Dull!", "it's <b>bad</b> 😀 \u2028"],
+        "ranked": True,
+        "k": 2,
+    },
 }
 
 
@@ -59,7 +65,7 @@ def test_pairs_scales_and_textbooks_without_ranks_pass(validator: Validator) -> 
 
     book = pa.table([pa.array(SENTENCES), pa.nulls(3), pa.nulls(3), pa.array(["web"] * 3)], names=BOOK.names)
     pq.write_table(book.cast(BOOK), validator.folder / "b.parquet")
-    context = {"text": ["sentence"], "evaluation": [], "ranked": False}
+    context = {"text": ["sentence"], "made": False, "evaluation": [], "ranked": False}
     validator.check([validator.folder / "b.parquet"], EXPECTATIONS / "textbook.yaml", context)
 
 
@@ -157,6 +163,50 @@ def test_neither_text_of_a_pair_may_be_an_evaluation_sentence(validator: Validat
     assert "row 1: {'sentence2': 'Dull!'}" in message
 
 
+MADE: dict[str, pa.Array] = {
+    "sentence": pa.array(["a film", "a plot", "a film"]),
+    "sentence2": pa.array(["film", "plot", "a"]),
+    **{name: VALID["textbook"][name] for name in ("rank", "score", "source")},
+    "made": pa.array(["real", "part", "written"]),
+}
+MADE_CONTEXT = {**CONTEXT["textbook"], "text": ["sentence", "sentence2"], "made": True}
+
+
+def test_a_textbook_of_pairs_that_were_made_passes(validator: Validator) -> None:
+    validator.check([write_shard(validator.folder / "a.parquet", MADE)], EXPECTATIONS / "textbook.yaml", MADE_CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expectation", "shown"),
+    [
+        ({"made": ["real", "part", "drawn"]}, "expect_column_values_to_be_in_set", "row 2: {'made': 'drawn'}"),
+        ({"made": None}, "expect_table_columns_to_match_ordered_list", "observed ['sentence', 'sentence2', 'rank'"),
+        ({"sentence2": ["film", " ", "a"]}, "expect_column_values_to_match_regex", "row 1: {'sentence2': ' '}"),
+        ({"sentence2": ["film", "Dull!", "a"]}, "expect_column_values_to_not_be_in_set", "row 1: {'sentence2': 'Du"),
+        ({"sentence2": ["a", "b", "a"]}, "expect_compound_columns_to_be_unique", "row 2: {'sentence': 'a film', 's"),
+    ],
+)
+def test_an_invalid_textbook_of_pairs_fails_with_its_rows(
+    validator: Validator, changes: dict[str, Any], expectation: str, shown: str
+) -> None:
+    columns = {name: values for name, values in {**MADE, **changes}.items() if values is not None}
+    message = validator.error_for(columns, EXPECTATIONS / "textbook.yaml", MADE_CONTEXT)
+    assert f"fails {expectation} (" in message
+    assert shown in message
+
+
+@pytest.mark.parametrize(("distance", "passes"), [(0.05, True), (0.06, False)])
+def test_pairs_far_from_those_of_the_task_fail(validator: Validator, distance: float, passes: bool) -> None:
+    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"made": True, "ranked": True, "budget": None})
+    checks = check_figures("book.json", {**FIGURES, "pair_overlap_distance": distance}, suite)
+    assert all(check.success for check in checks) is passes
+    if not passes:
+        with pytest.raises(
+            UserError, match=r"fails expect_column_values_to_be_between .*'pair_overlap_distance': 0.06"
+        ):
+            require_success(checks, validator.report, "Book")
+
+
 def test_an_empty_textbook_fails(validator: Validator) -> None:
     empty = {name: values[:0] for name, values in VALID["textbook"].items()}
     message = validator.error_for(empty, EXPECTATIONS / "textbook.yaml", CONTEXT["textbook"])
@@ -182,7 +232,7 @@ FIGURES = {"sentences": 90, "bytes": 4_000, "overlap_with_task": 40.0, "overlap_
 
 @pytest.mark.parametrize("budget", [None, {"unit": "sentences", "size": 90}, {"unit": "bytes", "size": 4_000}])
 def test_figures_within_bounds_pass(validator: Validator, budget: dict[str, Any] | None) -> None:
-    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"ranked": True, "budget": budget})
+    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"made": False, "ranked": True, "budget": budget})
     require_success(check_figures("book.json", FIGURES, suite), validator.report, "Book")
     assert "0 failed" in validator.report_text()
 
@@ -202,7 +252,7 @@ def test_figures_within_bounds_pass(validator: Validator, budget: dict[str, Any]
 def test_a_textbook_too_large_or_too_far_from_its_task_fails(
     validator: Validator, budget: dict[str, Any] | None, changes: dict[str, float], shown: str
 ) -> None:
-    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"ranked": True, "budget": budget})
+    suite = read_suite(EXPECTATIONS / "textbook-figures.yaml", {"made": False, "ranked": True, "budget": budget})
     with pytest.raises(UserError, match=r"^Book, book\.json: fails expect_column_") as error:
         require_success(check_figures("book.json", {**FIGURES, **changes}, suite), validator.report, "Book")
     assert shown in str(error.value)

@@ -12,6 +12,7 @@ from textbook.params_file import load_params
 from textbook.profiles import profile_names, render_profile
 
 PROFILES = SHIPPED.parent / "profiles"
+PAIRING = "must be null, anchor or overlap (true is now anchor, false is null)"
 
 
 def test_the_shipped_file_is_valid() -> None:
@@ -109,6 +110,10 @@ def test_an_unknown_or_missing_key_is_reported(tmp_path: Path, key: str, value: 
         ("adapt.seeds", 0, "should be a valid list"),
         ("adapt.seeds", [], "at least 1 item"),
         ("textbooks.contextualized.k", 0, "should be greater than 0"),
+        ("textbooks.contextualized.pairs", True, PAIRING),
+        ("textbooks.contextualized.pairs", False, PAIRING),
+        ("textbooks.contextualized.pairs", "anchors", PAIRING),
+        ("textbooks.contextualized.pairs", ["overlap"], PAIRING),
         ("textbooks.leak_ngram", 3, "should be greater than or equal to 4"),
         ("index.b", 1.1, "should be less than or equal to 1"),
         ("teacher.warmup", -0.1, "should be greater than or equal to 0"),

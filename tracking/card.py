@@ -57,7 +57,13 @@ The inputs, with their hashes in DVC:
 | role | path | MD5 |
 |---|---|---|
 {% for input in record.inputs %}| {{ input.context }} | {{ input.path|code }} | {{ (input.digest or "unknown")|code }} |
-{% endfor %}
+{% endfor %}{% if record.pairs %}
+The pairs of the textbook, beside those of the task. The overlap is the share of words that are in both texts.
+
+| figure | value |
+|---|---:|
+{% for name, value in record.pairs.items() %}| {{ name.replace("_", " ")|text }} | {{ value }} |
+{% endfor %}{% endif %}
 Code: git commit {{ record.tags.get("mlflow.source.git.commit", "unknown")|code }}\
 {% if record.tags.get("git.dirty") == "true" %}, with uncommitted changes\
 {% elif record.tags.get("git.dirty") == "unknown" %}, perhaps with uncommitted changes{% endif %}.

@@ -41,6 +41,8 @@ class Record:
     """The final metrics."""
     model: Path | None = None
     """The student, as a Hugging Face folder."""
+    pairs: Mapping[str, float] = field(default_factory=dict)
+    """The figures of a textbook of pairs: how its pairs were made, and how alike they are, beside those of the task."""
     example: Sequence[str] = ()
     """An example input: one text, or the two texts of a pair."""
 

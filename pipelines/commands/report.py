@@ -103,7 +103,8 @@ def _analysis() -> AnalysisSection | None:
         tables={
             "Size (Table 1); text bytes are of plain text, one sentence per line": _table("table1"),
             "Diversity (Table 3): distinct words and pairs of words in percent of all, in random samples that have as "
-            "many words as the smallest corpus": _table("table3"),
+            "many words as the smallest corpus. Of pairs of texts, also the overlap: quantiles of the share of words "
+            "that both have, and their mean distance from those of the task": _table("table3"),
         },
     )
 

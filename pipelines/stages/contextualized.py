@@ -20,6 +20,8 @@ from textbook.textbooks.contextualized import retrieve
 from textbook.textbooks.general import sample
 from textbook.textbooks.leaks import LeakFilter
 from textbook.textbooks.measures.vocabulary import count_vocabulary, overlap, read_texts
+from textbook.textbooks.pairs.likeness import likeness, pair_figures
+from textbook.textbooks.pairs.write import write_paired
 
 KIND = "contextualized"
 
@@ -28,17 +30,18 @@ def main(params: Params, task: str) -> None:
     """Write the textbook and its figures."""
     settings = params.textbooks.contextualized
     train, evaluation = read_split(TASKS / task, TRAIN), evaluation_sentences(TASKS / task)
-    anchors, in_pairs = sentences(train), settings.pairs and texts(train)[1] is not None
+    anchors, (first, second) = sentences(train), texts(train)
+    pairs = None if second is None else settings.pairs
     index = open_index(INDEX / params.index.engine, corpus_hash(CORPUS))
     stop_words = read_stop_words(params.corpus.language)
     merged = retrieve(
-        index, anchors, k=settings.k, phrases=settings.phrases, stop_words=stop_words, keep_anchors=in_pairs
+        index, anchors, k=settings.k, phrases=settings.phrases, stop_words=stop_words, keep_anchors=pairs is not None
     )
     k = fit_budget(merged, settings.budget, CORPUS) if settings.budget else settings.k
-    ids, partners = merged.pairs(k) if in_pairs else (merged.order(k), None)
     leaks = LeakFilter(evaluation, params.textbooks.leak_ngram)
     context = {
-        "text": ["sentence", "sentence2"] if in_pairs else ["sentence"],
+        "text": ["sentence", "sentence2"] if pairs else ["sentence"],
+        "made": pairs == "overlap",
         "evaluation": evaluation,
         "ranked": True,
         "k": k,
@@ -46,8 +49,16 @@ def main(params: Params, task: str) -> None:
     }
 
     def write(path: Path) -> Figures:
-        rank, score = merged.rank[ids], merged.score[ids]
-        written = write_book(CORPUS, ids, leaks, path, partners=partners, rank=rank, score=score)
+        if second is not None and pairs == "overlap":
+            ids, groups = merged.grouped(k)
+            rank, score = merged.rank[ids], merged.score[ids]
+            limit = settings.budget.size if settings.budget and settings.budget.unit == "bytes" else None
+            wanted = likeness(first, second)
+            written = write_paired(CORPUS, ids, groups, wanted, leaks, path, rank=rank, score=score, most_bytes=limit)
+        else:
+            ids, partners = merged.pairs(k) if pairs else (merged.order(k), None)
+            rank, score = merged.rank[ids], merged.score[ids]
+            written = write_book(CORPUS, ids, leaks, path, partners=partners, rank=rank, score=score)
         return {
             "anchors": len(anchors),
             "k": k,
@@ -57,6 +68,7 @@ def main(params: Params, task: str) -> None:
             "anchors_without_hits": merged.without_hits,
             **written,
             **_overlaps(TASKS / task / "train.parquet", path, written["sentences"], stop_words),
+            **(pair_figures(TASKS / task / "train.parquet", path) if pairs else {}),
         }
 
     write_textbook(task, KIND, write, lambda path, figures: check_sample(KIND, path, figures, context))

@@ -5,9 +5,10 @@ default may be left out: those of assets, sources and tasks that say so. The doc
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from textbook.errors import UserError
 
@@ -264,6 +265,9 @@ class Budget(Section):
     """Maximum size, in sentences or in bytes. Bytes are those of UTF-8 text with a newline after each sentence."""
 
 
+Pairing = Literal["anchor", "overlap"]
+
+
 class Contextualized(Section):
     """The contextualized textbook: the corpus sentences most relevant to the sentences of the task."""
 
@@ -271,12 +275,21 @@ class Contextualized(Section):
     """Number of sentences retrieved for each anchor, that is, each sentence of the task. With a budget, the maximum."""
     budget: Budget | None
     """Size limit of the textbook; the largest k that fits is used. null: `k` is used."""
-    pairs: bool
-    """For a task over pairs, pair the sentences that were retrieved by the same anchor, because a student never trained
-    on pairs cannot relate two segments. false: single sentences, as in the paper. No effect for a task over single
+    pairs: Pairing | None
+    """How the contextualized and the general textbook of a task over pairs are paired, because a student never trained
+    on pairs cannot relate two segments. `overlap`: pairs as alike as those of the task in word overlap, lengths and
+    word order (see `textbook.textbooks.pairs`). `anchor`: sentences that were retrieved by the same anchor; the general
+    textbook has single sentences. null: single sentences, as in the paper. No effect for a task over single
     sentences."""
     phrases: PositiveInt
     """Maximum number of RAKE phrases in the query of an anchor; the best ones are used."""
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _known_pairing(cls, value: Any) -> Any:
+        if value is not None and value not in get_args(Pairing):
+            raise PydanticCustomError("pairing", "must be null, anchor or overlap (true is now anchor, false is null)")
+        return value
 
 
 class General(Section):

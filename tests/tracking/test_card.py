@@ -36,6 +36,14 @@ def test_labels_and_parameters_are_plain_text(label):
     assert shown.replace("&lt;", "<").replace("&gt;", ">") == label
 
 
+def test_the_card_has_the_overlap_of_a_textbook_of_pairs_and_of_its_task():
+    text = card_of(pairs={"pairs_real": 7, "task_pair_overlap_p50": 0.38, "pair_overlap_p50": 0.37})
+    assert rows(text, "task pair") == [[" task pair overlap p50 ", " 0.38 "]]
+    assert rows(text, "pair") == [[" pairs real ", " 7 "], [" pair overlap p50 ", " 0.37 "]]
+    assert "\n\nCode: git commit" in text
+    assert "overlap" not in card_of()
+
+
 def test_a_name_with_backticks_stays_a_code_span():
     assert "| task | `` a`b `` |" in card_of(task="a`b")
 

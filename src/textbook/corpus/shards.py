@@ -1,6 +1,6 @@
 """Reading a corpus: its size and hash, all its sentences, or the sentences with given ids."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,6 @@ from textbook.files import read_json
 
 SUMMARY = "corpus.json"
 COLUMNS = ["sentence", "source"]
-_TAKEN = pa.schema([("sentence", pa.string()), ("source", pa.string()), ("place", pa.int64())])
 PART_ROWS, MOST_PARTS = 100_000, 500  # every part needs an open file
 
 
@@ -49,7 +48,11 @@ def read_shards(folder: Path, batch_size: int = 65_536) -> Iterator[Iterator[str
 
 
 def take_sentences(
-    folder: Path, ids: NDArray[np.int64], work: Path | None = None, part_rows: int = PART_ROWS
+    folder: Path,
+    ids: NDArray[np.int64],
+    work: Path | None = None,
+    part_rows: int = PART_ROWS,
+    columns: Sequence[str] = COLUMNS,
 ) -> Iterator[pa.Table]:
     """Read the rows (`sentence`, `source`) with the given ids, in the order of the ids, in parts of `part_rows` rows.
 
@@ -59,20 +62,22 @@ def take_sentences(
     Args:
         work: the folder for temporary files; None: the system's.
         part_rows: rows per part; raised where there would be more than `MOST_PARTS` parts.
+        columns: columns with strings to read, if the shards have others than those of a corpus.
     """
+    taken = pa.schema([*((name, pa.string()) for name in columns), ("place", pa.int64())])
     part_rows = max(part_rows, len(ids) // MOST_PARTS)
     by_id = np.argsort(ids, kind="stable")
     with TemporaryDirectory(dir=work) as name:
         parts = [Path(name) / f"{first}.arrow" for first in range(0, len(ids), part_rows)]
         with ExitStack() as files:
-            writers = [files.enter_context(pa.ipc.new_file(path, _TAKEN)) for path in parts]
+            writers = [files.enter_context(pa.ipc.new_file(path, taken)) for path in parts]
             first = 0
             for path in shard_paths(folder):
                 last = first + pq.read_metadata(path).num_rows
                 places = by_id[slice(*np.searchsorted(ids, (first, last), sorter=by_id))]  # in `ids`, of this shard's
                 places = places[np.argsort(places // part_rows, kind="stable")]
-                rows = pq.read_table(path, columns=COLUMNS).take(ids[places] - first)
-                rows = rows.append_column("place", pa.array(places)).cast(_TAKEN)
+                rows = pq.read_table(path, columns=list(columns)).take(ids[places] - first)
+                rows = rows.append_column("place", pa.array(places)).cast(taken)
                 limits = np.searchsorted(places // part_rows, np.arange(len(parts) + 1))
                 for writer, start, stop in zip(writers, limits, limits[1:], strict=False):
                     writer.write_table(rows.slice(start, stop - start))
@@ -80,5 +85,5 @@ def take_sentences(
         for path in parts:
             with pa.memory_map(str(path)) as file:
                 rows = pa.ipc.open_file(file).read_all()
-                yield rows.take(np.argsort(rows["place"].to_numpy())).select(COLUMNS)
+                yield rows.take(np.argsort(rows["place"].to_numpy())).select(list(columns))
             path.unlink()

@@ -1,5 +1,6 @@
 """Read and write textbooks: Parquet files of sentences, most relevant first, with rank, score and source."""
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from textbook.textbooks.leaks import LeakFilter
 
 SCHEMA = pa.schema([("sentence", pa.string()), ("rank", pa.int32()), ("score", pa.float32()), ("source", pa.string())])
 PAIR_SCHEMA = SCHEMA.insert(1, pa.field("sentence2", pa.string()))
+MADE_SCHEMA = PAIR_SCHEMA.append(pa.field("made", pa.string()))
 
 
 def write_book(
@@ -44,31 +46,58 @@ def write_book(
     Raises:
         UserError: no sentence is left.
     """
-    rows = size = first = 0
     schema = SCHEMA if partners is None else PAIR_SCHEMA
-    text_columns = [name for name in ("sentence", "sentence2") if name in schema.names]
-    sides = [take_sentences(corpus, side, target.parent) for side in (ids, partners) if side is not None]
-    parquet = pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=["source"])
-    with parquet as writer, ThreadPoolExecutor(1) as executor:  # writes one part while the next one is looked up
-        writing: Future[None] | None = None
+
+    def parts() -> Iterator[pa.Table]:
+        first = 0
+        sides = [take_sentences(corpus, side, target.parent) for side in (ids, partners) if side is not None]
         for tables in zip(*sides, strict=True):
             stop = first + tables[0].num_rows
             sentences = [table["sentence"] for table in tables]
             columns = [*sentences, _slice(rank, first, stop), _slice(score, first, stop), tables[0]["source"]]
-            leaking = np.any([leaks.find(column) for column in sentences], axis=0)
-            part = pa.table(columns, names=schema.names).cast(schema).filter(pa.array(~leaking))
+            yield pa.table(columns, names=schema.names)
+            first = stop
+
+    return write_parts(parts(), schema, corpus, leaks, target)
+
+
+def write_parts(
+    parts: Iterable[pa.Table], schema: pa.Schema, corpus: Path, leaks: LeakFilter, target: Path
+) -> dict[str, int]:
+    """Write tables as one textbook, without the rows in which a text repeats evaluation data.
+
+    One part is written while the next one is made.
+
+    Args:
+        schema: the columns of each part, in order, and their types.
+        corpus: where the sentences are from, for messages.
+
+    Returns:
+        As `write_book` does.
+
+    Raises:
+        UserError: no sentence is left.
+    """
+    rows = size = left_out = 0
+    text_columns = [name for name in ("sentence", "sentence2") if name in schema.names]
+    parquet = pq.ParquetWriter(target, schema, compression="zstd", use_dictionary=["source"])
+    with parquet as writer, ThreadPoolExecutor(1) as executor:
+        writing: Future[None] | None = None
+        for table in parts:
+            leaking = np.any([leaks.find(table[name]) for name in text_columns], axis=0)
+            part = table.cast(schema).filter(pa.array(~leaking))
             if writing:
                 writing.result()
             writing = executor.submit(writer.write_table, part)
             rows += part.num_rows
             size += sum((pc.sum(pc.binary_length(part[name])).as_py() or 0) + part.num_rows for name in text_columns)
-            first = stop
+            left_out += table.num_rows - part.num_rows
         if writing:
             writing.result()
     if not rows:
         target.unlink()
         raise UserError(f"{target.name}: no sentence of {corpus} is left for this textbook")
-    return {"sentences": rows * len(text_columns), "bytes": size, "leaks": len(ids) - rows}
+    return {"sentences": rows * len(text_columns), "bytes": size, "leaks": left_out}
 
 
 def _slice(values: NDArray[Any] | None, start: int, stop: int) -> pa.Array:

@@ -50,6 +50,17 @@ class Merged:
         ids = np.flatnonzero(self.rank <= (k or self.k))
         return ids[self._by_relevance(ids)]
 
+    def grouped(self, k: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Group the sentences of rank k or better by anchor.
+
+        Returns:
+            Ids of the sentences, ordered by anchor, rank, score and id, and the anchor of each.
+        """
+        assert self.anchor is not None, "retrieve() must be called with keep_anchors=True"
+        ids = self.order(k)
+        ids = ids[np.argsort(self.anchor[ids], kind="stable")]
+        return ids, self.anchor[ids]
+
     def pairs(self, k: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pair the sentences of rank k or better that share an anchor.
 
@@ -58,10 +69,7 @@ class Merged:
         Returns:
             Ids of the first and of the second sentence of each pair, ordered by rank, score and id of the first.
         """
-        assert self.anchor is not None, "retrieve() must be called with keep_anchors=True"
-        ids = self.order(k)
-        ids = ids[np.argsort(self.anchor[ids], kind="stable")]  # grouped by anchor, most relevant first
-        anchors = self.anchor[ids]
+        ids, anchors = self.grouped(k)
         position = np.arange(len(ids)) - np.searchsorted(anchors, anchors)  # within the group
         firsts = np.flatnonzero((position[:-1] % 2 == 0) & (anchors[:-1] == anchors[1:]))
         firsts = firsts[self._by_relevance(ids[firsts])]

@@ -86,16 +86,17 @@ def test_a_textbook_fits_its_budget(params: Params, unit: str) -> None:
     assert size / 2 < read_json(BOOK.with_suffix(".json"))[unit] <= size
 
 
-@pytest.mark.parametrize("pairs", [True, False])
-def test_a_task_of_pairs_can_have_a_textbook_of_pairs(params: Params, pairs: bool) -> None:
+@pytest.mark.parametrize("pairs", ["anchor", None])
+def test_a_task_of_pairs_can_have_a_textbook_of_pairs(params: Params, pairs: str | None) -> None:
     for path in Path("data/tasks", TASK).glob("*.parquet"):
         rows = pq.read_table(path)
         texts = {"sentence1": rows["sentence"][:30], "sentence2": rows["sentence"][30:], "label": rows["label"][:30]}
         pq.write_table(pa.table(texts), path)
     contextualized(with_settings(params, pairs=pairs, budget=None, k=6), TASK)
     book, figures = pq.read_table(BOOK), read_json(BOOK.with_suffix(".json"))
-    assert ("sentence2" in book.column_names) is pairs
-    assert figures["sentences"] == book.num_rows * (1 + pairs)
+    assert ("sentence2" in book.column_names) is bool(pairs)
+    assert figures["sentences"] == book.num_rows * (1 + bool(pairs))
+    assert ("pair_overlap_distance" in figures) is bool(pairs)
     assert figures["overlap_with_task"] > figures["overlap_of_random_sample"]
 
 

@@ -81,6 +81,19 @@ def test_a_second_group_has_the_augmented_corpus_but_not_the_task(corpora: dict[
     assert overlaps(analysis, "augmented")["task", None] == pytest.approx(100 * 2 / 3, abs=0.01)
 
 
+def test_pairs_are_compared_with_those_of_the_task(corpora: dict[str, Path], tmp_path: Path) -> None:
+    task = write(tmp_path / "pairs.parquet", sentence1=["a film", "a"], sentence2=["a film", "a film"], label=[1, 0])
+    pairs = write(tmp_path / "augmented.parquet", sentence=["a film", "b"] * 2, sentence2=["a film", "c"] * 2)
+    columns = ("corpus", "pair_overlap_p10", "pair_overlap_p50", "pair_overlap_p90", "pair_overlap_distance")
+    rows = analyse("mood", {**corpora, "task": task, "augmented": pairs}, k=5).diversity
+    assert {tuple(row[name] for name in columns) for row in rows} == {
+        ("task", 0.55, 0.75, 0.95, 0),
+        ("augmented", 0, 0.5, 1, 0.25),
+        ("contextualized", None, None, None, None),
+        ("general", None, None, None, None),
+    }
+
+
 def test_a_missing_corpus_has_no_rows(corpora: dict[str, Path]) -> None:
     analysis = analyse("mood", {"task": corpora["task"]}, k=None)
     assert [row["corpus"] for row in analysis.sizes] == ["task"]

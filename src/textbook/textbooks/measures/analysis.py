@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from textbook.textbooks.measures.diversity import distinct_n, matched_subset
 from textbook.textbooks.measures.vocabulary import TOP_WORDS, Extent, count_vocabulary, overlap, read_texts
+from textbook.textbooks.pairs.likeness import OVERLAPS, overlap_table
 
 TASK, AUGMENTED, CONTEXTUALIZED, GENERAL = "task", "augmented", "contextualized", "general"
 CORPORA = (TASK, AUGMENTED, CONTEXTUALIZED, GENERAL)
@@ -25,6 +26,7 @@ class Analysis:
     sizes: `task, corpus, cases, k, text_bytes` (size as plain text), `file_bytes` (size on disk).
     diversity: `task, matched_to, corpus, words, distinct_1, distinct_2`. The last two are in percent, measured on
         random texts with about `words` words in total, the size of the smallest corpus of the group, `matched_to`.
+        Then `pair_overlap_p10` to `…_p90` and `pair_overlap_distance`, see `overlap_table`; None for single sentences.
     overlaps: `task, corpus, top_percent, against, overlap`, in percent of the most frequent words.
     """
 
@@ -91,6 +93,7 @@ def _diversity(task: str, corpora: Mapping[str, Path], words: Mapping[str, int],
     groups = [list(corpora)]
     if AUGMENTED in corpora:  # a second group without the task, which is small
         groups.append([name for name in corpora if name != TASK])
+    alike = overlap_table(corpora, TASK)
     rows = []
     for group in groups:
         smallest = min(group, key=words.__getitem__)
@@ -105,6 +108,7 @@ def _diversity(task: str, corpora: Mapping[str, Path], words: Mapping[str, int],
                     "words": words[smallest],
                     "distinct_1": unigrams,
                     "distinct_2": bigrams,
+                    **alike.get(name, dict.fromkeys(OVERLAPS)),
                 }
             )
     return rows
