@@ -8,7 +8,8 @@ from pipelines.cli import run
 from pipelines.paths import REPORTS
 from textbook.files import read_json
 from textbook.params import Params
-from textbook.reporting.table import LABELS, columns, comparison
+from textbook.reporting.table import LABELS, NOTE, columns, comparison
+from textbook.reporting.verdict import verdict
 
 
 def main(params: Params) -> None:
@@ -23,12 +24,13 @@ def main(params: Params) -> None:
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
         )
-        table.columns[0].no_wrap = True
         for column in table.columns[1:]:
-            column.justify = "right"
-        for row in comparison(figures):
+            column.justify, column.no_wrap = "right", True
+        for row in comparison(figures, metric):
             table.add_row(*row)
         console.print(table)
+        console.print(verdict(figures, metric))
+    console.print(f"{NOTE}\n")
     console.print(f"Report:  {(REPORTS / 'report.html').absolute()}", soft_wrap=True)
     console.print("Runs:    make ui")
     console.print(f"Model:   make pull TASK={next(iter(metrics))}")
