@@ -17,6 +17,7 @@ from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.scale import Scale, scale
 from textbook.reporting.snapshots import snapshot_curves
 from textbook.reporting.table import LABELS, columns, comparison, cost_table
+from textbook.reporting.verdict import verdict
 from textbook.textbooks.book import read_book
 from textbook.training.engine.log import read_history
 from tracking.state import registered_today
@@ -62,8 +63,9 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
     return TaskSection(
         task=task,
         columns=columns(metric),
-        rows=comparison(figures),
-        costs=cost_table(figures),
+        rows=comparison(figures, metric),
+        costs=cost_table(figures, metric),
+        verdict=verdict(figures, metric),
         gain=figures["student"]["score"] - figures["scratch"]["score"],
         textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
         kind=kind,

@@ -8,7 +8,11 @@ from pipelines.cli import run
 from pipelines.paths import REPORTS
 from textbook.files import read_json
 from textbook.params import Params
-from textbook.reporting.table import LABELS, columns, comparison
+from textbook.reporting.table import LABELS, NOTE, columns, comparison
+from textbook.reporting.verdict import verdict
+
+WIDE = 110  # characters that all columns need
+LEFT_OUT = ("parameters", "speed-up")  # on a narrower terminal
 
 
 def main(params: Params) -> None:
@@ -18,17 +22,19 @@ def main(params: Params) -> None:
     for task, figures in metrics.items():
         metric = params.task(task).metrics[0]
         table = Table(
-            *columns(metric),
             title=f"{task}: {LABELS[metric]} on validation data in percent, time on the CPU",
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
         )
-        table.columns[0].no_wrap = True
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for row in comparison(figures):
-            table.add_row(*row)
+        names = columns(metric)
+        shown = [place for place, name in enumerate(names) if console.width >= WIDE or name not in LEFT_OUT]
+        for place in shown:
+            table.add_column(names[place], justify="right" if place else "left", no_wrap=place > 0)
+        for row in comparison(figures, metric):
+            table.add_row(*(row[place] for place in shown))
         console.print(table)
+        console.print(verdict(figures, metric))
+    console.print(f"{NOTE}\n")
     console.print(f"Report:  {(REPORTS / 'report.html').absolute()}", soft_wrap=True)
     console.print("Runs:    make ui")
     console.print(f"Model:   make pull TASK={next(iter(metrics))}")
