@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines.cli import run
 from pipelines.paths import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS
+from pipelines.worth import concern
 from textbook.errors import UserError
 from textbook.files import read_csv, read_json, read_rows, write_csv
 from textbook.params import Params
@@ -65,6 +66,7 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
         columns=columns(metric),
         rows=comparison(figures, metric),
         costs=cost_table(figures, metric),
+        concern=concern(params, task, figures),
         verdict=verdict(figures, metric),
         gain=figures["student"]["score"] - figures["scratch"]["score"],
         textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),

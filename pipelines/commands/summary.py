@@ -6,6 +6,7 @@ from rich.table import Table
 
 from pipelines.cli import run
 from pipelines.paths import REPORTS
+from pipelines.worth import concern
 from textbook.files import read_json
 from textbook.params import Params
 from textbook.reporting.table import LABELS, NOTE, columns, comparison
@@ -16,10 +17,13 @@ LEFT_OUT = ("parameters", "speed-up")  # on a narrower terminal
 
 
 def main(params: Params) -> None:
-    """Print `reports/metrics.json` as a table."""
+    """Print `reports/metrics.json` as a table. Students that are not worth it come with the reason, in bold, first."""
     console = Console()
     metrics = read_json(REPORTS / "metrics.json")
+    concerns = {task: concern(params, task, figures) for task, figures in metrics.items()}
     for task, figures in metrics.items():
+        if reason := concerns[task]:
+            console.print(f"{task}: {reason}", style="bold", markup=False, highlight=False)
         metric = params.task(task).metrics[0]
         table = Table(
             title=f"{task}: {LABELS[metric]} on validation data in percent, time on the CPU",
@@ -37,7 +41,9 @@ def main(params: Params) -> None:
     console.print(f"{NOTE}\n")
     console.print(f"Report:  {(REPORTS / 'report.html').absolute()}", soft_wrap=True)
     console.print("Runs:    make ui")
-    console.print(f"Model:   make pull TASK={next(iter(metrics))}")
+    first = next(iter(metrics))
+    refused = concerns[first] and not params.registry.allow_worse
+    console.print(f"Model:   make pull TASK={first}{' ALIAS=challenger' if refused else ''}")
 
 
 if __name__ == "__main__":

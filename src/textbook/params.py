@@ -604,7 +604,11 @@ class Tracking(Section):
 
 
 class Registry(Section):
-    """When a new version of a registered model replaces the champion. The first version always becomes champion."""
+    """When a new version of a registered model becomes champion.
+
+    It must be worth it: better than the majority class, the same student from scratch and TF-IDF, each by more than the
+    standard error of the paired difference. If there is a champion, it must also pass the other rules.
+    """
 
     margin: Annotated[float, Field(ge=0)]
     """Percentage points by which its score on the validation data must exceed the champion's."""
@@ -612,6 +616,8 @@ class Registry(Section):
     """Maximum CPU time per text, as a multiple of the champion's. Both are measured together."""
     min_data: Share
     """Minimum number of training rows, as a share of the champion's."""
+    allow_worse: bool
+    """Also accept a student that is not worth it. Otherwise such a student is registered, but stays challenger."""
 
 
 class Params(Section):

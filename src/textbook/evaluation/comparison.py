@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from textbook.evaluation.paired import holm, paired_difference
 from textbook.evaluation.predictions import read_predictions
 from textbook.evaluation.resampling import Resampled, draw_rows, resample
 from textbook.params import Metric
+
+REQUIRED = ("majority", "scratch", "tfidf")
+"""What a student must beat to be worth it, by name: the cheapest things to do instead."""
 
 
 def compare_with_others(metric: Metric, path: Path, others: Mapping[str, Path]) -> dict[str, dict[str, float]]:
@@ -50,3 +54,14 @@ def compare_with_others(metric: Metric, path: Path, others: Mapping[str, Path]) 
             "p_holm": float(f"{p_holm:.3g}"),
         }
     return figures
+
+
+def not_beaten(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Which of `REQUIRED` the student does not beat by more than the standard error of the paired difference.
+
+    Args:
+        figures: the output of the stage `evaluate`, by name of the model. A model that was not compared with the
+            student, in a file of an older version, is left out.
+    """
+    leads = {name: figures[name]["paired"] for name in REQUIRED if "paired" in figures.get(name, {})}
+    return [name for name, lead in leads.items() if lead["value"] <= lead["error"]]

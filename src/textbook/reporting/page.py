@@ -27,6 +27,8 @@ class TaskSection:
     """The comparison of the models."""
     costs: Sequence[tuple[str, ...]]
     """Operations and times of the networks, header first."""
+    concern: str
+    """Why the student is not worth it, and what is likely to help; empty if it is."""
     verdict: str
     """How the student does beside the baselines, in one line."""
     gain: float
