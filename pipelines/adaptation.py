@@ -45,11 +45,15 @@ def adapt_from_scratch(params: Params, task: str, target: Path) -> None:
     adapt_encoder(params, task, write_student, target)
 
 
-def adapt_encoder(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> None:
+def adapt_encoder(
+    params: Params, task: str, encoder_of: GiveEncoder, target: Path, *, train_words: bool = True
+) -> None:
     """Fine-tune with every seed.
 
-    `target` gets the best model on validation data, and of every seed the metrics, the history and the predictions on
-    the first validation split.
+    Args:
+        target: gets the best model on validation data, and of every seed the metrics, the history and the predictions
+            on the first validation split.
+        train_words: train the word embeddings too.
     """
     settings, about = params.adapt, with_classes(params.task(task), TASKS / task)
     teacher = teacher_folder(task)
@@ -74,6 +78,7 @@ def adapt_encoder(params: Params, task: str, encoder_of: GiveEncoder, target: Pa
             with tempfile.TemporaryDirectory() as name:
                 encoder = encoder_of(seed, Path(name))
                 model = load_classifier(encoder, about.outputs, seed, regression=about.regression)
+            model.get_input_embeddings().requires_grad_(train_words)
             for rows in validation.values():
                 check_labelled(model.config, rows, pad_id, "adapt")
             metrics = finetune(

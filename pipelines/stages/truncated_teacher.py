@@ -13,14 +13,16 @@ from textbook.params import Params
 
 def main(params: Params, task: str) -> None:
     """Write the best model as a Hugging Face folder."""
-    settings = params.model_copy(update={"adapt": params.adapt.model_copy(update={"targets": "gold"})})
+    about = params.truncated_teacher
+    changes = {"targets": "gold", "epochs": about.epochs, "seeds": about.seeds}
+    settings = params.model_copy(update={"adapt": params.adapt.model_copy(update=changes)})
     pretrained = locate(ASSETS / params.teacher.asset)
 
     def write_truncated(_seed: int, folder: Path) -> Path:
         keep_first_layers(load_encoder(pretrained), params.student.layers).save_pretrained(folder)
         return folder
 
-    adapt_encoder(settings, task, write_truncated, MODELS / task / "truncated_teacher")
+    adapt_encoder(settings, task, write_truncated, MODELS / task / "truncated_teacher", train_words=about.train_words)
 
 
 if __name__ == "__main__":

@@ -543,6 +543,20 @@ class Adapt(FineTuning):
     on the validation data is registered."""
 
 
+class TruncatedTeacher(Section):
+    """The pretrained teacher, cut to the student's layers and fine-tuned on gold labels, for comparison.
+
+    All other settings are those of `adapt`.
+    """
+
+    epochs: PositiveInt
+    """Number of epochs. A pretrained encoder needs fewer than a student, and this one is wider, so it takes longer."""
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    """Random seeds; it is fine-tuned once per seed."""
+    train_words: bool
+    """Train the word embeddings too. They are most of its parameters, but pretrained; false saves time."""
+
+
 class Evaluate(Section):
     """What is measured in addition to the metrics of the task."""
 
@@ -643,6 +657,8 @@ class Params(Section):
     """The general student."""
     adapt: Adapt
     """Task mode adaptation."""
+    truncated_teacher: TruncatedTeacher
+    """The teacher, cut to the student's layers."""
     evaluate: Evaluate
     """Measurements."""
     sweep: Sweep

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 import pipelines.stages.evaluate
@@ -22,7 +23,7 @@ from textbook.assets.fetch import fetch
 from textbook.evaluation.predictions import read_predictions
 from textbook.files import read_json, write_json
 from textbook.models.classifier import load_classifier, read_classifier
-from textbook.models.encoder import load_tokenizer
+from textbook.models.encoder import load_encoder, load_tokenizer
 from textbook.params import Params, PathAsset
 from textbook.params_file import load_params
 
@@ -69,6 +70,7 @@ def make_params(tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raw["textbooks"]["augmented"] = {}
         raw["distill"]["relation_heads"] = 4
         raw["adapt"] |= {"epochs": 1, "lr": 3e-3, "seeds": [3, 5], "targets": "teacher"}
+        raw["truncated_teacher"] |= {"seeds": [7, 9]}
         raw["evaluate"] |= {"latency_sentences": 3, "batches": [1], "lengths": [16]}
         YAML(typ="safe", pure=True).dump(raw, Path("params.yaml"))
         params = load_params()
@@ -166,14 +168,24 @@ def test_a_task_has_the_figures_of_all_models_and_what_the_student_is_ahead(
         assert not np.array_equal(*outputs), name
 
 
-def test_the_truncated_teacher_learns_from_gold_labels_and_has_the_pretrained_layers(make_params: Any) -> None:
+@pytest.mark.parametrize("train_words", [False, True])
+def test_the_truncated_teacher_learns_from_gold_labels_and_has_the_pretrained_layers(
+    make_params: Any, train_words: bool
+) -> None:
     params = make_params("texts")
+    about = params.truncated_teacher.model_copy(update={"epochs": 2, "train_words": train_words})
     (MODELS / "films" / "teacher" / "model.safetensors").unlink()  # its predictions are not needed
-    truncated_teacher(params, "films")
+    truncated_teacher(params.model_copy(update={"truncated_teacher": about}), "films")
     folder = MODELS / "films" / "truncated_teacher"
     model = read_classifier(folder)
     assert (model.config.num_hidden_layers, model.config.hidden_size) == (1, 32)
     result = read_json(folder / "result.json")
-    assert result["seeds"] == [3, 5]
-    assert result["best_seed"] in (3, 5)
-    assert {path.name for path in folder.glob("history-*.jsonl")} == {"history-3.jsonl", "history-5.jsonl"}
+    assert result["seeds"] == [7, 9]
+    assert result["best_seed"] in (7, 9)
+    assert {path.name for path in folder.glob("history-*.jsonl")} == {"history-7.jsonl", "history-9.jsonl"}
+    assert len((folder / "history-7.jsonl").read_text().splitlines()) == 2
+    pretrained = load_encoder(Path("encoder"))
+    words, before = (encoder.get_input_embeddings().weight for encoder in (model, pretrained))
+    assert torch.equal(words, before) != train_words
+    deciding = "encoder.layer.0.attention.self.query.weight"
+    assert not torch.equal(model.base_model.state_dict()[deciding], pretrained.state_dict()[deciding])
