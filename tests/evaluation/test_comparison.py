@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from textbook.errors import UserError
-from textbook.evaluation.comparison import compare_with_others
+from textbook.evaluation.comparison import compare_with_others, not_beaten
 from textbook.evaluation.predictions import write_predictions
 
 LABELS = np.arange(200) % 2
@@ -38,3 +38,12 @@ def test_files_of_different_data_are_not_compared(tmp_path):
     other = write(tmp_path / "other", 20, labels=LABELS[::-1])
     with pytest.raises(UserError, match=r"other: has other labels than .*student; run `dvc repro`"):
         compare_with_others("accuracy", student, {"other": other})
+
+
+def test_a_student_must_beat_three_baselines_by_more_than_the_error_of_the_difference(tmp_path):
+    student, close, worse = (write(tmp_path / name, wrong) for name, wrong in (("s", 20), ("c", 21), ("w", 60)))
+    others = {"majority": worse, "scratch": close, "tfidf": student, "embeddings": close}
+    figures = {name: {"paired": paired} for name, paired in compare_with_others("accuracy", student, others).items()}
+    assert figures["scratch"]["paired"]["value"] == 0.5
+    assert not_beaten({**figures, "student": {}}) == ["scratch", "tfidf"]
+    assert not_beaten({"tfidf": {"paired": {"value": float("nan"), "error": 1.0}}}) == ["tfidf"]

@@ -64,4 +64,4 @@ def not_beaten(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
             student, in a file of an older version, is left out.
     """
     leads = {name: figures[name]["paired"] for name in REQUIRED if "paired" in figures.get(name, {})}
-    return [name for name, lead in leads.items() if lead["value"] <= lead["error"]]
+    return [name for name, lead in leads.items() if not lead["value"] > lead["error"]]
