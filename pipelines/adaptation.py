@@ -1,4 +1,4 @@
-"""Adaptation of one student to its task, for the stages `adapt` and `scratch` and for the cells of a sweep."""
+"""Adaptation of an encoder to its task, for the students of stages and of the cells of a sweep, and for a baseline."""
 
 import tempfile
 from collections.abc import Callable
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from pipelines.paths import TASKS, teacher_folder
 from textbook.evaluation.metrics import measure_classifier, read_validation
+from textbook.evaluation.predictions import PREDICTIONS, write_predictions
 from textbook.files import atomic_write, write_json
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import load_config, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Params
-from textbook.tasks.splits import TRAIN, with_classes
+from textbook.tasks.splits import TRAIN, VALIDATION, with_classes
 from textbook.training.engine.checks import check_readable
 from textbook.training.engine.device import best_device
 from textbook.training.engine.log import log_to_file
@@ -29,23 +30,31 @@ GiveEncoder = Callable[[int, Path], Path]
 
 
 def adapt_distilled(params: Params, task: str, distilled: Path, target: Path) -> None:
-    """Adapt a distilled student with every seed, and keep the best one; see `_adapt`."""
-    _adapt(params, task, lambda _seed, _folder: distilled, target)
+    """Adapt a distilled student with every seed, and keep the best one; see `adapt_encoder`."""
+    adapt_encoder(params, task, lambda _seed, _folder: distilled, target)
 
 
 def adapt_from_scratch(params: Params, task: str, target: Path) -> None:
-    """Adapt a student with random weights, which also depend on the seed; see `_adapt`."""
+    """Adapt a student with random weights, which also depend on the seed; see `adapt_encoder`."""
     config = load_config(teacher_folder(task))
 
     def write_student(seed: int, folder: Path) -> Path:
         make_student(params.student, config, seed).save_pretrained(folder)
         return folder
 
-    _adapt(params, task, write_student, target)
+    adapt_encoder(params, task, write_student, target)
 
 
-def _adapt(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> None:
-    """Fine-tune with every seed; `target` gets the best model on validation data, and all metrics and histories."""
+def adapt_encoder(
+    params: Params, task: str, encoder_of: GiveEncoder, target: Path, *, train_words: bool = True
+) -> None:
+    """Fine-tune with every seed.
+
+    Args:
+        target: gets the best model on validation data, and of every seed the metrics, the history and the predictions
+            on the first validation split.
+        train_words: train the word embeddings too.
+    """
     settings, about = params.adapt, with_classes(params.task(task), TASKS / task)
     teacher = teacher_folder(task)
     tokenizer, device = load_tokenizer(teacher), best_device()
@@ -62,12 +71,14 @@ def _adapt(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> 
     objective = make_objective(settings, train.labels, len(about.outputs), predict_as_teacher)
     runs: list[dict[str, float]] = []
     scores: list[float] = []
+    outputs: dict[int, NDArray[np.float32]] = {}
     with atomic_write(target) as temporary:
         temporary.mkdir()
         for seed in settings.seeds:
             with tempfile.TemporaryDirectory() as name:
                 encoder = encoder_of(seed, Path(name))
                 model = load_classifier(encoder, about.outputs, seed, regression=about.regression)
+            model.get_input_embeddings().requires_grad_(train_words)
             for rows in validation.values():
                 check_labelled(model.config, rows, pad_id, "adapt")
             metrics = finetune(
@@ -86,8 +97,10 @@ def _adapt(params: Params, task: str, encoder_of: GiveEncoder, target: Path) -> 
             )
             runs.append(metrics)
             scores.append(metrics[about.metrics[0]])
+            outputs[seed] = predict(model, validation[VALIDATION].tokens, pad_id=pad_id, device=device)
             if scores.index(max(scores)) == len(scores) - 1:  # of equal seeds, the first is the best
                 model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
+        write_predictions(temporary / PREDICTIONS, validation[VALIDATION].labels, outputs)
         best = settings.seeds[scores.index(max(scores))]
         write_json(temporary / "result.json", {"runs": runs, "seeds": settings.seeds, "best_seed": best})

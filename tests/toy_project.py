@@ -159,6 +159,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
         general_init__steps=10,
         adapt__epochs=1,
         evaluate__latency_sentences=5,
+        registry__allow_worse=True,  # a student after 20 steps is not worth it
         sweep={
             "inits": ["random", "general"],
             "teachers": ["task", "general"],

@@ -21,6 +21,9 @@ tags:
 
 # {{ record.task|text }}
 
+{% if record.concern %}**{{ record.concern|text }}**
+
+{% endif %}\
 {{ summary }}
 
 | | |

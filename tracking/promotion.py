@@ -13,11 +13,11 @@ from textbook.errors import UserError
 from textbook.params import Registry
 from tracking.address import reason
 from tracking.pull import pull
-from tracking.registry import CHALLENGER, CHAMPION, version_with_alias
+from tracking.registry import CHALLENGER, CHAMPION, REASONS, version_with_alias
 
-DECISION = "gate.decision"  # tag of a version that was judged: one of the three values below
+DECISION = "gate.decision"  # tag of a version that was judged: one of the four values below
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
-REASONS = "gate.reasons"  # tag of a version: the outcome of each rule, or why it could not be judged
+NOT_WORTH_IT = "not worth it"  # refused because of the baselines; judged again once `registry.allow_worse` is set
 TRAINING_ROWS = "training_rows"  # tag of a version: the number of labelled rows it was trained on
 _LOGGED_MODEL = "models:/"  # prefix of the source of a version that this project registers
 
@@ -61,15 +61,19 @@ def compare_versions(champion: Measured, challenger: Measured, rules: Registry) 
     return all(passed), [f"{'yes' if ok else 'NO'}: {text}" for ok, text in zip(passed, texts, strict=True)]
 
 
-def pass_gate(client: MlflowClient, task: str, version: str, compare: Compare, rules: Registry) -> str:
+def pass_gate(
+    client: MlflowClient, task: str, version: str, compare: Compare, rules: Registry, *, warning: str = ""
+) -> str:
     """Decide whether a version becomes champion, and tag the version with the decision and its reasons.
 
-    A version is judged only once. It becomes champion without a comparison if there is no champion, or if the registry
-    says that the champion's model was deleted. If the comparison fails for any other reason, the version stays
-    challenger and is judged the next time.
+    A version is judged only once, except that one which was not worth it is judged again when the rules allow it. It
+    becomes champion without a comparison if there is no champion, or if the registry says that the champion's model was
+    deleted. If the comparison fails for any other reason, the version stays challenger and is judged the next time.
 
     Args:
         compare: measures the champion and the version.
+        warning: which baselines the version does not beat, in one line. It is then refused without a comparison, unless
+            `rules.allow_worse`. Empty if it beats them all.
 
     Returns:
         The alias of the version.
@@ -79,19 +83,31 @@ def pass_gate(client: MlflowClient, task: str, version: str, compare: Compare, r
     """
     champion = version_with_alias(client, task, CHAMPION)
     is_champion = champion is not None and str(champion.version) == version
-    if DECISION in client.get_model_version(task, version).tags:
+    decided = client.get_model_version(task, version).tags.get(DECISION)
+    if decided and not (decided == NOT_WORTH_IT and rules.allow_worse and not is_champion):
         return CHAMPION if is_champion else CHALLENGER
-    if champion is None or is_champion:  # a process that was killed may have promoted it already
+    refusal = REFUSED
+    if is_champion:  # a process that was killed may have promoted it already
+        promoted, reasons = True, ["yes: it is the champion"]
+    elif warning and not rules.allow_worse:
+        promoted, reasons, refusal = (
+            False,
+            [f"NO: {warning} (to accept it, set registry.allow_worse: true)"],
+            NOT_WORTH_IT,
+        )
+    elif champion is None:
         promoted, reasons = True, ["yes: there is no champion"]
     else:
         promoted, reasons = _judge(client, task, version, champion, compare, rules)
+    if warning and rules.allow_worse:
+        reasons = [f"yes: registry.allow_worse: {warning}", *reasons]
     client.set_model_version_tag(task, version, REASONS, "\n".join(reasons))
     for line in reasons:
         print(f"{task} version {version}: {line}")
     if promoted:
         client.set_registered_model_alias(task, CHAMPION, version)
         client.delete_registered_model_alias(task, CHALLENGER)
-    client.set_model_version_tag(task, version, DECISION, PROMOTED if promoted else REFUSED)
+    client.set_model_version_tag(task, version, DECISION, PROMOTED if promoted else refusal)
     return CHAMPION if promoted else CHALLENGER
 
 

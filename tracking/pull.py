@@ -13,7 +13,7 @@ from textbook.errors import UserError
 from textbook.files import atomic_write
 from tracking.address import reason
 from tracking.pulled import arrange, check_contents, check_names
-from tracking.registry import CHECKSUM, checksums, version_with_alias
+from tracking.registry import CHALLENGER, CHAMPION, CHECKSUM, REASONS, checksums, version_with_alias
 from tracking.store import connect
 
 
@@ -36,6 +36,11 @@ def pull(task: str, alias: str, folder: Path) -> str:
     client = connect()
     version = version_with_alias(client, task, alias)
     if version is None:
+        if alias == CHAMPION and version_with_alias(client, task, CHALLENGER):
+            raise UserError(
+                f"model {task!r} has no {CHAMPION}, only a {CHALLENGER}, whose tag {REASONS} says why;"
+                f" to fetch it all the same, run `make pull TASK={task} ALIAS={CHALLENGER}`"
+            )
         names = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
         raise UserError(
             f"no model {task!r} with the alias {alias!r} is registered (registered: {names});"

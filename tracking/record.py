@@ -39,6 +39,8 @@ class Record:
     """The history files, by the prefix of their metrics. A file that doesn't exist yet is skipped."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """The final metrics."""
+    concern: str = ""
+    """Why the student is not worth it, and what is likely to help; empty if it is, or if that is not known."""
     model: Path | None = None
     """The student, as a Hugging Face folder."""
     pairs: Mapping[str, float] = field(default_factory=dict)

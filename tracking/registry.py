@@ -20,6 +20,7 @@ from tracking.record import Record
 
 CHAMPION = "champion"  # alias of the version to use
 CHALLENGER = "challenger"  # alias of the newest version, until it becomes champion
+REASONS = "gate.reasons"  # tag of a version: the outcome of each rule of the gate, or why it could not be judged
 CHECKSUM = "sha256."  # prefix of the tags with the hash of each file of the model
 PAIR = ("text", "text_pair")  # the names of the inputs of a model of pairs
 REQUIREMENTS = ("torch", "transformers", "safetensors")

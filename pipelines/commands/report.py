@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines.cli import run
 from pipelines.paths import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS
+from pipelines.worth import concern
 from textbook.errors import UserError
 from textbook.files import read_csv, read_json, read_rows, write_csv
 from textbook.params import Params
@@ -17,6 +18,7 @@ from textbook.reporting.page import AnalysisSection, TaskSection, write_page
 from textbook.reporting.scale import Scale, scale
 from textbook.reporting.snapshots import snapshot_curves
 from textbook.reporting.table import LABELS, columns, comparison, cost_table
+from textbook.reporting.verdict import verdict
 from textbook.textbooks.book import read_book
 from textbook.training.engine.log import read_history
 from tracking.state import registered_today
@@ -62,8 +64,10 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
     return TaskSection(
         task=task,
         columns=columns(metric),
-        rows=comparison(figures),
-        costs=cost_table(figures),
+        rows=comparison(figures, metric),
+        costs=cost_table(figures, metric),
+        concern=concern(params, task, figures),
+        verdict=verdict(figures, metric),
         gain=figures["student"]["score"] - figures["scratch"]["score"],
         textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
         kind=kind,

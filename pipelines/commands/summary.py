@@ -6,32 +6,44 @@ from rich.table import Table
 
 from pipelines.cli import run
 from pipelines.paths import REPORTS
+from pipelines.worth import concern
 from textbook.files import read_json
 from textbook.params import Params
-from textbook.reporting.table import LABELS, columns, comparison
+from textbook.reporting.table import LABELS, NOTE, columns, comparison
+from textbook.reporting.verdict import verdict
+
+WIDE = 110  # characters that all columns need
+LEFT_OUT = ("parameters", "speed-up")  # on a narrower terminal
 
 
 def main(params: Params) -> None:
-    """Print `reports/metrics.json` as a table."""
+    """Print `reports/metrics.json` as a table. Students that are not worth it come with the reason, in bold, first."""
     console = Console()
     metrics = read_json(REPORTS / "metrics.json")
+    concerns = {task: concern(params, task, figures) for task, figures in metrics.items()}
     for task, figures in metrics.items():
+        if reason := concerns[task]:
+            console.print(f"{task}: {reason}", style="bold", markup=False, highlight=False)
         metric = params.task(task).metrics[0]
         table = Table(
-            *columns(metric),
             title=f"{task}: {LABELS[metric]} on validation data in percent, time on the CPU",
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
         )
-        table.columns[0].no_wrap = True
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for row in comparison(figures):
-            table.add_row(*row)
+        names = columns(metric)
+        shown = [place for place, name in enumerate(names) if console.width >= WIDE or name not in LEFT_OUT]
+        for place in shown:
+            table.add_column(names[place], justify="right" if place else "left", no_wrap=place > 0)
+        for row in comparison(figures, metric):
+            table.add_row(*(row[place] for place in shown))
         console.print(table)
+        console.print(verdict(figures, metric))
+    console.print(f"{NOTE}\n")
     console.print(f"Report:  {(REPORTS / 'report.html').absolute()}", soft_wrap=True)
     console.print("Runs:    make ui")
-    console.print(f"Model:   make pull TASK={next(iter(metrics))}")
+    first = next(iter(metrics))
+    refused = concerns[first] and not params.registry.allow_worse
+    console.print(f"Model:   make pull TASK={first}{' ALIAS=challenger' if refused else ''}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,16 @@
-"""Stage `evaluate@task`: compare teacher, student from scratch, distilled student and its int8 model."""
+"""Stage `evaluate@task`: compare teacher, student from scratch, distilled student, its int8 model and the baselines."""
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
 
 from pipelines.cli import run
-from pipelines.paths import EVALUATION, MODELS, TASKS
+from pipelines.paths import EVALUATION, MODELS, TASKS, teacher_folder
 from textbook.errors import UserError
+from textbook.evaluation.comparison import compare_with_others
 from textbook.evaluation.cost import (
     count_flops,
     count_parameters,
@@ -15,54 +21,110 @@ from textbook.evaluation.cost import (
     weight_bytes,
 )
 from textbook.evaluation.metrics import summarize
-from textbook.files import read_json, write_json
+from textbook.evaluation.predictions import PREDICTIONS, write_predictions
+from textbook.files import atomic_write, read_json, write_json
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.models.onnx import OnnxClassifier
 from textbook.models.positions import max_tokens
-from textbook.params import Params
+from textbook.params import Evaluate, Params
 from textbook.tasks.splits import VALIDATION
 from textbook.training.engine.checks import check_readable
-from textbook.training.engine.tokens import collate
+from textbook.training.engine.device import Device, best_device
+from textbook.training.engine.tokens import Tokens, collate
 from textbook.training.finetuning.labelled import read_labelled
+from textbook.training.finetuning.predict import predict
 
-MODEL_NAMES = ("teacher", "scratch", "student", "onnx")
+CLASSIFIERS = ("teacher", "scratch", "student", "truncated_teacher")  # Hugging Face folders
+MEASURED = ("majority", "tfidf", "embeddings")  # their own stage has measured them
+MODEL_NAMES = ("teacher", "scratch", "student", "onnx", *MEASURED, "truncated_teacher")
+COST = ("parameters", "bytes", "ms_per_sentence")
+CPU = Device(torch.device("cpu"), bf16=False)
 
 
 def main(params: Params, task: str) -> None:
-    """Write the quality and the cost of each model.
+    """Write the quality and the cost of each model, and the predictions of the teacher and the int8 model.
 
-    The figures are the task's metrics (percent; mean and standard deviation over seeds), parameters, bytes, CPU
-    milliseconds per validation text, GFLOPs by length, and milliseconds per sentence by batch size and length.
+    The figures are the task's metrics (percent; mean and standard deviation over seeds), parameters, bytes and CPU
+    milliseconds per validation text. Networks also have GFLOPs by length, and milliseconds per sentence by batch size
+    and length. All but the student have the paired difference `paired`: the student's score minus theirs, see
+    `compare_with_others`.
+
+    The milliseconds of networks are without tokenisation. Those of the other baselines include it.
     """
-    settings = params.evaluate
     folders = {name: MODELS / task / name for name in MODEL_NAMES}
-    models = {name: read_classifier(folder) for name, folder in folders.items() if name != "onnx"}
-    runs = {name: on_cpu(model) for name, model in {**models, "onnx": OnnxClassifier(folders["onnx"])}.items()}
-    models["onnx"] = models["student"]  # the same network, to count parameters and operations
+    predictions = {name: folder / PREDICTIONS for name, folder in folders.items()}
+    predictions |= {name: EVALUATION / task / f"{name}.parquet" for name in ("teacher", "onnx")}
+    models: dict[str, Any] = {name: read_classifier(folders[name]) for name in CLASSIFIERS}
+    models["onnx"] = OnnxClassifier(folders["onnx"])
     tokenizer = load_tokenizer(folders["teacher"])
     tokens = read_labelled(TASKS / task, VALIDATION, tokenizer, params.adapt.max_length).tokens
-    for name, model in models.items():
-        check_readable(model.config, tokens, tokenizer.pad_token_id, whose=name, section="adapt")
-        longest = max_tokens(model.config)
+    _check(params.evaluate, models, tokens, tokenizer)
+    _write_predictions(params, task, models, predictions)
+    costs = _measure_costs(params.evaluate, models, tokens, tokenizer)
+    figures: dict[str, dict[str, Any]] = {}
+    for name, folder in folders.items():
+        result = read_json(folder / "result.json")
+        cost = {key: result[key] for key in COST} if name in MEASURED else costs[name]
+        size = {} if name in MEASURED else {"bytes": weight_bytes(folder)}
+        figures[name] = {**summarize(result["runs"]), **cost, **size}
+    figures["truncated_teacher"]["layers"] = models["truncated_teacher"].config.num_hidden_layers
+    metric = params.task(task).metrics[0]
+    others = {name: path for name, path in predictions.items() if name != "student"}
+    for name, paired in compare_with_others(metric, predictions["student"], others).items():
+        figures[name]["paired"] = paired
+    write_json(EVALUATION / f"{task}.json", figures)
+
+
+def _check(settings: Evaluate, models: dict[str, Any], tokens: Tokens, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check that the networks can read all inputs.
+
+    Raises:
+        UserError: one cannot.
+    """
+    for name in CLASSIFIERS:
+        config = models[name].config
+        check_readable(config, tokens, tokenizer.pad_token_id, whose=name, section="adapt")
+        longest = max_tokens(config)
         if longest is not None and max(settings.lengths) > longest:
             raise UserError(f"evaluate.lengths = {max(settings.lengths)}: must be at most {longest} for the {name}")
+
+
+def _write_predictions(params: Params, task: str, models: dict[str, Any], paths: dict[str, Path]) -> None:
+    """Write the predictions of the teacher and the int8 model, which the other models' stages have written."""
+    tokenizer = load_tokenizer(teacher_folder(task))
+    best_seed = read_json(MODELS / task / "student" / "result.json")["best_seed"]
+    how = {
+        "teacher": (params.teacher.max_length, params.teacher.seed, best_device()),
+        "onnx": (params.adapt.max_length, best_seed, CPU),
+    }
+    with atomic_write(EVALUATION / task) as temporary:
+        temporary.mkdir()
+        for name, (max_length, seed, device) in how.items():
+            rows = read_labelled(TASKS / task, VALIDATION, tokenizer, max_length)
+            outputs = predict(models[name], rows.tokens, pad_id=tokenizer.pad_token_id, device=device)
+            write_predictions(temporary / paths[name].name, rows.labels, {seed: outputs})
+
+
+def _measure_costs(
+    settings: Evaluate, models: dict[str, Any], tokens: Tokens, tokenizer: PreTrainedTokenizerBase
+) -> dict[str, dict[str, Any]]:
+    """Parameters, operations and times of the networks. The models take turns in being timed."""
+    runs = {name: on_cpu(model) for name, model in models.items()}
     rows = np.arange(min(settings.latency_sentences, len(tokens)))
     single = milliseconds(runs, [collate(tokens, rows[n : n + 1], tokenizer.pad_token_id) for n in rows])
     shapes = {(b, n): dummy_batch(models["teacher"], b, n) for b in settings.batches for n in settings.lengths}
     by_shape = milliseconds_by_shape(runs, shapes)
-    figures = {
+    networks = {**models, "onnx": models["student"]}  # the same network, to count parameters and operations
+    return {
         name: {
-            **summarize(read_json(folder / "result.json")["runs"]),
-            "parameters": count_parameters(models[name]),
-            "bytes": weight_bytes(folder),
+            "parameters": count_parameters(network),
             "ms_per_sentence": round(single[name], 3),
-            "gflops": {str(n): round(count_flops(models[name], n) / 1e9, 3) for n in settings.lengths},
+            "gflops": {str(n): round(count_flops(network, n) / 1e9, 3) for n in settings.lengths},
             "ms": by_shape[name],
         }
-        for name, folder in folders.items()
+        for name, network in networks.items()
     }
-    write_json(EVALUATION / f"{task}.json", figures)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
 """Stage `register@task`: complete the MLflow run of the student, and register the student.
 
-The new version is the challenger. It becomes the champion if it passes the gate. Both are measured here, in turns and
-on the same rows, because figures from another day, machine or validation set are not comparable.
+The new version is the challenger. It becomes the champion if it passes the gate: it must be better than simple
+baselines, by the figures of the stage `evaluate`, and better than the champion. Student and champion are measured here,
+in turns and on the same rows, because figures from another day, machine or validation set are not comparable.
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.cli import run
-from pipelines.paths import MODELS, REGISTRY, TASKS
+from pipelines.paths import EVALUATION, MODELS, REGISTRY, TASKS
 from pipelines.record import evaluated_record
+from pipelines.worth import concern
 from textbook.errors import UserError
 from textbook.evaluation.cost import milliseconds, on_cpu
 from textbook.evaluation.metrics import measure_on_validation
@@ -19,6 +22,7 @@ from textbook.files import read_json, write_json
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.params import Params
+from textbook.reporting.verdict import warning
 from textbook.tasks.splits import TRAIN, VALIDATION, read_split
 from textbook.training.engine.device import best_device
 from textbook.training.engine.tokens import collate
@@ -40,11 +44,13 @@ def main(params: Params, task: str) -> None:
     """
     client = connect()
     begun_as = read_json(MODELS / task / "distilled" / "run.json")["cell"]
-    record = evaluated_record(params, task)
+    figures = read_json(EVALUATION / f"{task}.json")
+    record = replace(evaluated_record(params, task), concern=concern(params, task, figures))
     run_id = record_cell(client, experiment_id(client, params.tracking.experiment), record, begun_as=begun_as)
     rows = len(read_split(TASKS / task, TRAIN))
     version = register(client, task, run_id, {TRAINING_ROWS: str(rows)}, summary(record))
-    alias = pass_gate(client, task, version, partial(_compare, params, task, rows), params.registry)
+    compare, line = partial(_compare, params, task, rows), warning(figures, params.task(task).metrics[0])
+    alias = pass_gate(client, task, version, compare, params.registry, warning=line)
     write_json(REGISTRY / f"{task}.json", {"model": task, "version": version, "alias": alias, "run_id": run_id})
     print(f"{task}: registered as version {version}, {alias}, run {run_id}")
 

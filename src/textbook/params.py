@@ -556,6 +556,21 @@ class Adapt(FineTuning):
     on the validation data is registered."""
 
 
+class TruncatedTeacher(Section):
+    """The pretrained teacher, cut to the student's layers and fine-tuned on gold labels, for comparison.
+
+    All other settings are those of `adapt`. Fewer epochs and frozen words save time, but also cost points, which
+    flatters the student: on Rotten Tomatoes about one point each, measured with one seed.
+    """
+
+    epochs: PositiveInt
+    """Number of epochs."""
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    """Random seeds; it is fine-tuned once per seed."""
+    train_words: bool
+    """Train the word embeddings too, which are most of its parameters. false: leave them as they were pretrained."""
+
+
 class Evaluate(Section):
     """What is measured in addition to the metrics of the task."""
 
@@ -617,7 +632,11 @@ class Tracking(Section):
 
 
 class Registry(Section):
-    """When a new version of a registered model replaces the champion. The first version always becomes champion."""
+    """When a new version of a registered model becomes champion.
+
+    It must be worth it: better than the majority class, the same student from scratch and TF-IDF, each by more than the
+    standard error of the paired difference. If there is a champion, it must also pass the other rules.
+    """
 
     margin: Annotated[float, Field(ge=0)]
     """Percentage points by which its score on the validation data must exceed the champion's."""
@@ -625,6 +644,8 @@ class Registry(Section):
     """Maximum CPU time per text, as a multiple of the champion's. Both are measured together."""
     min_data: Share
     """Minimum number of training rows, as a share of the champion's."""
+    allow_worse: bool
+    """Also accept a student that is not worth it. Otherwise such a student is registered, but stays challenger."""
 
 
 class Params(Section):
@@ -650,6 +671,8 @@ class Params(Section):
     """The general student."""
     adapt: Adapt
     """Task mode adaptation."""
+    truncated_teacher: TruncatedTeacher
+    """The teacher, cut to the student's layers."""
     evaluate: Evaluate
     """Measurements."""
     sweep: Sweep

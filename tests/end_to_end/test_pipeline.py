@@ -30,6 +30,10 @@ ALL_STAGES = {
     "distill@films",
     "scratch@films",
     "adapt@films",
+    "majority@films",
+    "tfidf@films",
+    "embeddings@films",
+    "truncated_teacher@films",
     "export@films",
     "evaluate@films",
     "register@films",
@@ -54,7 +58,9 @@ def test_nothing_runs_twice(finished):
 
 def test_all_models_have_metrics(finished):
     figures = finished.json("reports/metrics.json")["films"]
-    assert set(figures) == {"teacher", "scratch", "student", "onnx"}
+    baselines = {"majority", "tfidf", "embeddings", "truncated_teacher"}
+    assert set(figures) == {"teacher", "scratch", "student", "onnx"} | baselines
+    assert all("paired" in figures[name] for name in figures if name != "student")
     for model in figures.values():
         assert 0 <= model["accuracy"] == model["score"] <= 100
         assert min(model["parameters"], model["bytes"], model["ms_per_sentence"]) > 0

@@ -13,21 +13,14 @@ from urllib.request import Request, urlopen
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
+from toy_registry import CHAMPION, RULES, add, aliases, make_record, no_comparison, with_score
 
 from textbook.errors import UserError
 from textbook.files import sha256
-from textbook.models.classifier import load_classifier
-from textbook.models.encoder import load_tokenizer
-from textbook.params import Registry
-from tracking.promotion import DECISION, REASONS, TRAINING_ROWS, Measured, compare_versions, pass_gate, rollback
+from tracking.promotion import DECISION, TRAINING_ROWS, compare_versions, pass_gate, rollback
 from tracking.pull import pull
-from tracking.record import Input, Record
-from tracking.registry import register
-from tracking.runs import record_cell
+from tracking.registry import REASONS
 from tracking.server import free_port
-
-RULES = Registry(margin=0.5, max_slowdown=1.5, min_data=0.9)
-CHAMPION = Measured(score=80.0, ms_per_sentence=2.0, training_rows=1000)
 
 LOAD = """
 import json, sys
@@ -39,33 +32,7 @@ print(json.dumps([name for name in sys.modules if name.split(".")[0] in ("textbo
 
 @pytest.fixture
 def record(tiny_teacher, tmp_path):
-    """The record of an untrained classifier."""
-    folder = tmp_path / "classifier"
-    load_classifier(tiny_teacher, ["bad", "good"], seed=0).save_pretrained(folder)
-    load_tokenizer(tiny_teacher).save_pretrained(folder)
-    return Record(
-        "first",
-        "reviews",
-        "random",
-        "task",
-        "contextualized",
-        params={"tasks.reviews.labels": ["bad", "good"], "adapt.max_length": 64, "teacher.asset": "large|one"},
-        tags={"mlflow.source.git.commit": "c0ffee", "git.dirty": "true"},
-        inputs=[Input("textbook", folder, "d1ce")],
-        metrics={"student/score": 81.25, "cost/device_hours": 0.5},
-        model=folder,
-        example=["the film is great"],
-    )
-
-
-def add(client, experiment, record, digest):
-    """Register the record under another digest, and return the version."""
-    run_id = record_cell(client, experiment, replace(record, digest=digest))
-    return register(client, "reviews", run_id, {TRAINING_ROWS: "1000"}, "from a test")
-
-
-def no_comparison(_folder, _rows):
-    raise AssertionError("there is no champion to compare with")
+    return make_record(tiny_teacher, tmp_path / "classifier")
 
 
 @pytest.fixture
@@ -74,11 +41,6 @@ def registered(client, experiment, record):
     assert add(client, experiment, record, "first") == "1"
     assert pass_gate(client, "reviews", "1", no_comparison, RULES) == "champion"
     return record
-
-
-def with_score(score):
-    """A comparison in which the new version has a given score."""
-    return lambda folder, rows: (replace(CHAMPION, training_rows=rows), replace(CHAMPION, score=score))
 
 
 def test_a_pulled_model_works_in_a_process_without_our_code(registered, tmp_path):
@@ -248,10 +210,6 @@ def test_a_version_that_cannot_be_compared_stays_challenger_until_it_can(
     else:
         assert rollback(client, "reviews", version) == ("1", version)
         assert pass_gate(client, "reviews", version, no_comparison, RULES) == "champion"
-
-
-def aliases(client):
-    return {alias: str(version) for alias, version in client.get_registered_model("reviews").aliases.items()}
 
 
 @pytest.mark.parametrize("failing", ["search_registered_models", "get_model_version", "search_logged_models"])

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from textbook.models.encoder import inputs_for
 
 Run = Callable[[Mapping[str, Tensor]], Any]
 """Runs a model on a batch: `input_ids`, `attention_mask` and `token_type_ids`, each int64 [batch, seq]."""
+_Input = TypeVar("_Input")
 TURN, WARM = 10, 3  # inputs per turn of a model, and warm-up runs before each turn
 
 
@@ -64,8 +65,8 @@ def on_cpu(model: nn.Module) -> Run:
     return run
 
 
-def milliseconds(runs: Mapping[str, Run], inputs: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Median latency of each model for one of `inputs`, without tokenisation.
+def milliseconds(runs: Mapping[str, Callable[[_Input], Any]], inputs: Sequence[_Input]) -> dict[str, float]:
+    """Median latency of each model for one of `inputs`, such as a batch of tokens.
 
     The models take turns on a few inputs each, so that other load on the machine affects all of them equally.
     """

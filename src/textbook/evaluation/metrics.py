@@ -49,20 +49,27 @@ def measure_classifier(
     pad_id: int,
     device: Device,
 ) -> dict[str, float]:
-    """Measure a classifier on all splits.
+    """Measure a classifier on all splits; see `measure_outputs`."""
+    outputs = {
+        split: predict(model, labelled.tokens, pad_id=pad_id, device=device) for split, labelled in splits.items()
+    }
+    return measure_outputs(outputs, {split: labelled.labels for split, labelled in splits.items()}, metrics)
+
+
+def measure_outputs(
+    outputs: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[Any]], metrics: Sequence[Metric]
+) -> dict[str, float]:
+    """Measure a classifier's outputs on all splits.
 
     A metric on the first split is named like the metric, on other splits it is named `<metric>_<split>`.
     `standard_error` belongs to the first metric on the first split.
     """
-    outputs = {
-        split: predict(model, labelled.tokens, pad_id=pad_id, device=device) for split, labelled in splits.items()
-    }
     figures: dict[str, float] = {}
-    for number, (split, labelled) in enumerate(splits.items()):
-        scores = score(metrics, labelled.labels, outputs[split])
+    for number, split in enumerate(labels):
+        scores = score(metrics, labels[split], outputs[split])
         figures |= {f"{metric}_{split}" if number else metric: value for metric, value in scores.items()}
-    first = next(iter(splits))
-    return {**figures, STANDARD_ERROR: standard_error(metrics[0], splits[first].labels, outputs[first])}
+    first = next(iter(labels))
+    return {**figures, STANDARD_ERROR: standard_error(metrics[0], labels[first], outputs[first])}
 
 
 def read_validation(folder: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Labelled]:

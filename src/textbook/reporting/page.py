@@ -11,6 +11,7 @@ from textbook.reporting.cells import TABLE2
 from textbook.reporting.findings import HEAD, Finding
 from textbook.reporting.grid import Grid
 from textbook.reporting.scale import Scale
+from textbook.reporting.table import NOTE
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 
@@ -25,7 +26,11 @@ class TaskSection:
     rows: Sequence[tuple[str, ...]]
     """The comparison of the models."""
     costs: Sequence[tuple[str, ...]]
-    """Operations and times of the models, header first."""
+    """Operations and times of the networks, header first."""
+    concern: str
+    """Why the student is not worth it, and what is likely to help; empty if it is."""
+    verdict: str
+    """How the student does beside the baselines, in one line."""
     gain: float
     """The score of the distilled student minus that of the student from scratch, in points."""
     textbook: dict[str, int | str]
@@ -74,6 +79,7 @@ def write_page(
         figure2=figure2,
         analysis=analysis,
         scale=scale,
+        note=NOTE,
     )
     with atomic_write(path) as temporary:
         temporary.write_text(html, encoding="utf-8")

@@ -21,9 +21,9 @@ SHIPPED = Path(__file__).parents[3] / "params.yaml"
 
 @pytest.fixture
 def project(tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project with three classifiers of the same shape, which reads at most 64 tokens; none of them may run."""
+    """A project with four classifiers of the same shape, which reads at most 64 tokens; none of them may run."""
     monkeypatch.chdir(tmp_path)
-    for name in ("teacher", "scratch", "student"):
+    for name in ("teacher", "scratch", "student", "truncated_teacher"):
         load_classifier(tiny_teacher, ["negative", "positive"], seed=0).save_pretrained(MODELS / TASK / name)
         load_tokenizer(tiny_teacher).save_pretrained(MODELS / TASK / name)
     monkeypatch.setattr(pipelines.stages.evaluate, "OnnxClassifier", lambda _folder: None)

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import mlflow
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +18,8 @@ from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
 from textbook.params_file import load_params
 from textbook.training.engine.log import log_to_file
-from tracking.promotion import DECISION, REASONS
+from tracking.promotion import DECISION
+from tracking.registry import REASONS
 from tracking.store import connect
 
 ROOT = Path(__file__).parents[3]
@@ -54,9 +56,19 @@ def made(tiny_teacher, tmp_path, monkeypatch):
     (models / "distilled" / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     write_json(models / "distilled" / "run.json", {"cell": "begun"})
     (tmp_path / "data" / "evaluation").mkdir()
-    figures = {"score": 50.0, "score_std": 0.0, "seeds": 1, "parameters": 1000, "gflops": {"16": 0.1}}
-    write_json(tmp_path / "data" / "evaluation" / f"{TASK}.json", dict.fromkeys(MODEL_NAMES, figures))
+    write_figures({})
     return params
+
+
+def write_figures(leads):
+    """Write the figures of all models, and the student's lead over the others: 2 points unless `leads` has another."""
+    figures = {"score": 50.0, "score_std": 0.0, "standard_error": 1.0, "seeds": 1, "parameters": 1000}
+    evaluated = {
+        name: {**figures, "gflops": {"16": 0.1}, "paired": {"value": leads.get(name, 2.0), "error": 1.5}}
+        for name in MODEL_NAMES
+    }
+    del evaluated["student"]["paired"]
+    write_json(Path("data/evaluation") / f"{TASK}.json", evaluated)
 
 
 def registered():
@@ -91,6 +103,32 @@ def test_a_student_is_recorded_registered_and_compared_with_the_champion(made, t
     assert score.startswith(("yes: score ", "NO: score "))
     assert "ms per text" in time
     assert rows == "yes: 40 training rows, champion 40 (required: at least 0.9 times as many)"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("majority", "majority class"), ("scratch", "student from scratch"), ("tfidf", "TF-IDF + logistic regression")],
+)
+def test_a_student_that_does_not_beat_a_baseline_is_registered_but_not_promoted(made, name, title, capsys):
+    write_figures({name: 1.5})
+    write_json(Path("data/textbooks") / TASK / "contextualized.json", {"sentences": 640})
+    register(made, TASK)
+    assert (registered()["version"], registered()["alias"]) == ("1", "challenger")
+    reason = f"The student (50.0) does not beat {title} (50.0) by more than the error of the difference."
+    assert f"{TASK} version 1: NO: {reason} (to accept it, set registry.allow_worse: true)" in capsys.readouterr().out
+    folder = mlflow.artifacts.download_artifacts(f"models:/{TASK}@challenger")
+    first, *_ = (Path(folder) / "README.md").read_text().split(f"# {TASK}\n\n")[1].splitlines()
+    assert first.startswith(
+        f"**{reason} What is likely to help: The teacher itself (50.0) is hardly better than majority"
+    )
+    assert first.endswith(
+        "Distillation read the textbook 100.0 times in 1,000 steps, which is learning it by heart:"
+        " make it larger, with more general text (corpus.sources).**"
+    )
+
+    allowing = made.model_copy(update={"registry": made.registry.model_copy(update={"allow_worse": True})})
+    register(allowing, TASK)
+    assert (registered()["version"], registered()["alias"]) == ("1", "champion")
 
 
 def test_without_a_comparison_the_stage_fails_and_writes_nothing(made, tiny_teacher):

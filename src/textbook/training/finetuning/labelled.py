@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
@@ -24,10 +25,13 @@ class Labelled:
 def read_labelled(folder: Path, split: str, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Labelled:
     """Read a split of the prepared task in `folder` and tokenise it."""
     rows = read_split(folder, split)
-    labels = rows["label"].to_numpy()
-    if labels.dtype.kind == "f":
-        labels = labels.astype("float32")  # the precision of the models' outputs
-    return Labelled(tokenize(tokenizer, *texts(rows), max_length), labels)
+    return Labelled(tokenize(tokenizer, *texts(rows), max_length), labels_of(rows))
+
+
+def labels_of(rows: pa.Table) -> NDArray[np.int64] | NDArray[np.float32]:
+    """The labels of a split of a prepared task [rows]."""
+    labels: NDArray[Any] = rows["label"].to_numpy()
+    return labels.astype(np.float32) if labels.dtype.kind == "f" else labels  # the precision of the models' outputs
 
 
 def check_labelled(config: Any, rows: Labelled, pad_id: int | None, section: str) -> None:
