@@ -1,6 +1,6 @@
 """The MLflow run of a sweep, the parent of its cells' runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
@@ -53,14 +53,15 @@ def start_sweep(client: MlflowClient, experiment: str, name: str, digest: str, t
     return SweepRun(number, run_id)
 
 
-def end_sweep(client: MlflowClient, sweep: SweepRun, table: Path, *, complete: bool) -> None:
-    """End the run of a sweep, with the table of its cells as an artefact if the file exists.
+def end_sweep(client: MlflowClient, sweep: SweepRun, tables: Sequence[Path], *, complete: bool) -> None:
+    """End the run of a sweep, with the tables of its cells that exist as artefacts.
 
     Args:
         complete: whether no cell failed; otherwise the run's status is FAILED.
     """
-    if table.is_file():
-        client.log_artifact(sweep.run_id, str(table))
+    for table in tables:
+        if table.is_file():
+            client.log_artifact(sweep.run_id, str(table))
     client.set_terminated(sweep.run_id, "FINISHED" if complete else "FAILED")
 
 

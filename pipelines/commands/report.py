@@ -9,7 +9,7 @@ from pipelines.worth import concern
 from textbook.errors import UserError
 from textbook.files import read_csv, read_json, read_rows, write_csv
 from textbook.params import Params
-from textbook.reporting.cells import TABLE2, whole
+from textbook.reporting.cells import TABLE2, read_comparisons, whole
 from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import grids
@@ -44,10 +44,12 @@ def main(params: Params) -> None:
         raise UserError("report: there is nothing to report yet; run `dvc repro` or `make sweep` first")
     if rows:
         write_csv(REPORTS / "table2.csv", [{name: row.get(name) for name in TABLE2} for row in rows])
+    paired = read_comparisons(_read("comparisons.csv"))
     rows = [{**row, "run_url": _run_url(row)} for row in rows]
     figure2 = snapshot_curves(_read("figure2.csv"))
     path = REPORTS / "report.html"
-    write_page(sections, grids(rows), nearness(rows), findings(rows), figure2, _analysis(), _scale(params), path)
+    tables, claims = grids(rows, paired), findings(rows, paired)
+    write_page(sections, tables, nearness(rows), claims, figure2, _analysis(), _scale(params), path)
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:

@@ -30,7 +30,7 @@ from textbook.models.positions import max_tokens
 from textbook.params import Evaluate, Params
 from textbook.tasks.splits import VALIDATION
 from textbook.training.engine.checks import check_readable
-from textbook.training.engine.device import Device, best_device
+from textbook.training.engine.device import Device
 from textbook.training.engine.tokens import Tokens, collate
 from textbook.training.finetuning.labelled import read_labelled
 from textbook.training.finetuning.predict import predict
@@ -43,7 +43,7 @@ CPU = Device(torch.device("cpu"), bf16=False)
 
 
 def main(params: Params, task: str) -> None:
-    """Write the quality and the cost of each model, and the predictions of the teacher and the int8 model.
+    """Write the quality and the cost of each model, and the predictions of the int8 model.
 
     The figures are the task's metrics (percent; mean and standard deviation over seeds), parameters, bytes and CPU
     milliseconds per validation text. Networks also have GFLOPs by length, and milliseconds per sentence by batch size
@@ -54,13 +54,13 @@ def main(params: Params, task: str) -> None:
     """
     folders = {name: MODELS / task / name for name in MODEL_NAMES}
     predictions = {name: folder / PREDICTIONS for name, folder in folders.items()}
-    predictions |= {name: EVALUATION / task / f"{name}.parquet" for name in ("teacher", "onnx")}
+    predictions["onnx"] = EVALUATION / task / "onnx.parquet"
     models: dict[str, Any] = {name: read_classifier(folders[name]) for name in CLASSIFIERS}
     models["onnx"] = OnnxClassifier(folders["onnx"])
     tokenizer = load_tokenizer(folders["teacher"])
     tokens = read_labelled(TASKS / task, VALIDATION, tokenizer, params.adapt.max_length).tokens
     _check(params.evaluate, models, tokens, tokenizer)
-    _write_predictions(params, task, models, predictions)
+    _write_predictions(params, task, models["onnx"], predictions["onnx"])
     costs = _measure_costs(params.evaluate, models, tokens, tokenizer)
     figures: dict[str, dict[str, Any]] = {}
     for name, folder in folders.items():
@@ -90,20 +90,15 @@ def _check(settings: Evaluate, models: dict[str, Any], tokens: Tokens, tokenizer
             raise UserError(f"evaluate.lengths = {max(settings.lengths)}: must be at most {longest} for the {name}")
 
 
-def _write_predictions(params: Params, task: str, models: dict[str, Any], paths: dict[str, Path]) -> None:
-    """Write the predictions of the teacher and the int8 model, which the other models' stages have written."""
+def _write_predictions(params: Params, task: str, model: OnnxClassifier, path: Path) -> None:
+    """Write the predictions of the int8 model; those of the other models were written by their stages."""
     tokenizer = load_tokenizer(teacher_folder(task))
     best_seed = read_json(MODELS / task / "student" / "result.json")["best_seed"]
-    how = {
-        "teacher": (params.teacher.max_length, params.teacher.seed, best_device()),
-        "onnx": (params.adapt.max_length, best_seed, CPU),
-    }
-    with atomic_write(EVALUATION / task) as temporary:
+    rows = read_labelled(TASKS / task, VALIDATION, tokenizer, params.adapt.max_length)
+    outputs = predict(model, rows.tokens, pad_id=tokenizer.pad_token_id, device=CPU)
+    with atomic_write(path.parent) as temporary:
         temporary.mkdir()
-        for name, (max_length, seed, device) in how.items():
-            rows = read_labelled(TASKS / task, VALIDATION, tokenizer, max_length)
-            outputs = predict(models[name], rows.tokens, pad_id=tokenizer.pad_token_id, device=device)
-            write_predictions(temporary / paths[name].name, rows.labels, {seed: outputs})
+        write_predictions(temporary / path.name, rows.labels, {best_seed: outputs})
 
 
 def _measure_costs(

@@ -13,7 +13,7 @@ from pipelines.cli import run
 from pipelines.sweep.grid import choose_cells
 from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of, with_done_cells
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
-from pipelines.sweep.table import SWEEP_TABLE, write_tables
+from pipelines.sweep.table import COMPARISONS, SWEEP_TABLE, write_tables
 from pipelines.sweep.trials import run_trials
 from textbook.errors import UserError
 from textbook.files import digest
@@ -49,7 +49,7 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     write_tables(task_params, folders, client, sweep)
     counts = Counter(state_of(folder, params.sweep.asha) for folder in folders.values())
     print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    end_sweep(client, sweep, SWEEP_TABLE, complete=not counts[FAILED])
+    end_sweep(client, sweep, [SWEEP_TABLE, COMPARISONS], complete=not counts[FAILED])
     if counts[FAILED]:
         raise UserError(f"{counts[FAILED]} cells failed; run `make sweep` again to retry them")
 

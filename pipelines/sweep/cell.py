@@ -11,13 +11,15 @@ from typing import Any
 from pipelines.adaptation import adapt_distilled
 from pipelines.distillation import distil_student, teacher_of
 from pipelines.paths import TASKS, teacher_folder
-from pipelines.sweep.grid import RELATION_LOSSES, RESULT, SNAPSHOTS, STOPPED_FILE, Cell
+from pipelines.sweep.grid import LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STOPPED_FILE, Cell
 from textbook.errors import UserError
+from textbook.evaluation.comparison import compare_with_others
 from textbook.evaluation.metrics import STANDARD_ERROR, summarize
+from textbook.evaluation.predictions import PREDICTIONS
 from textbook.evaluation.relation_loss import mean_relation_loss
 from textbook.files import read_json, remove, write_json
 from textbook.models.encoder import load_encoder, load_tokenizer
-from textbook.params import Params
+from textbook.params import Metric, Params
 from textbook.tasks.splits import TRAIN, VALIDATION, read_split, texts
 from textbook.training.distillation.pair import load_pair
 from textbook.training.engine.device import best_device
@@ -124,22 +126,31 @@ def _score_snapshots(params: Params, task: str, folder: Path) -> None:
 
 def _measure(params: Params, cell: Cell, folder: Path) -> dict[str, Any]:
     """The figures of the finished student."""
+    cell_metric = params.task(cell.task).metrics[0]
     scores = summarize(read_json(folder / "student" / RESULT)["runs"])
     teacher = summarize(read_json(teacher_folder(cell.task) / RESULT)["runs"])
     return {
         **asdict(cell),
-        "metric": params.task(cell.task).metrics[0],
+        "metric": cell_metric,
         "mean": scores["score"],
         "std": scores["score_std"],
         "standard_error": scores[STANDARD_ERROR],
         "scores": scores,
         "teacher_score": teacher["score"],
+        **_lead(cell_metric, cell.task, folder),
         **_relation_losses(params, cell.task, folder / "distilled"),
         "seeds": scores["seeds"],
         "steps": params.distill.steps,
         "batch": params.distill.batch,
         "device": str(best_device()),
     }
+
+
+def _lead(metric: Metric, task: str, folder: Path) -> dict[str, float]:
+    """The student's lead over its fine-tuned teacher on the same validation rows, in points."""
+    teacher = {"teacher": teacher_folder(task) / PREDICTIONS}
+    lead = compare_with_others(metric, folder / "student" / PREDICTIONS, teacher)["teacher"]
+    return dict(zip(LEAD, (lead[name] for name in ("value", "error", "low", "high", "p")), strict=True))
 
 
 def _relation_losses(params: Params, task: str, distilled: Path) -> dict[str, float]:

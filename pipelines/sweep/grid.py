@@ -8,10 +8,11 @@ from typing import Any
 from textbook.errors import UserError
 from textbook.params import Init, Params, TeacherKind, TextbookKind, student_name
 
-# What the folder of a cell has, and the names of two of its figures.
+# What the folder of a cell has, and the names of some of its figures.
 RESULT = "result.json"
 SNAPSHOTS = "snapshots.jsonl"
 STOPPED_FILE = "stopped.json"  # marks a cell that ASHA stopped early, with the settings of ASHA
+LEAD = ("lead", "lead_error", "lead_low", "lead_high", "lead_p")  # over the teacher: see `compare_with_others`
 RELATION_LOSSES = ("task_relation_loss", "validation_relation_loss")  # on training texts and on validation texts
 
 

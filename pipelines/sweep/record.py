@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.record import start_record, with_student
-from pipelines.sweep.grid import RELATION_LOSSES, RESULT, SNAPSHOTS, Cell
+from pipelines.sweep.grid import LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, Cell
 from pipelines.sweep.plan import artefacts
 from textbook.files import read_json
 from textbook.params import Params
@@ -30,6 +30,7 @@ def cell_record(params: Params, cell: Cell, folder: Path) -> Record:
     tokens = training_tokens(read_history(history))
     metrics = {
         **{f"student/{name}": value for name, value in figures["scores"].items()},
+        **{f"student/{name}": figures[name] for name in LEAD},
         **{name: figures[name] for name in RELATION_LOSSES},
         **costs(figures["seconds"], tokens, params.tracking.cost_per_hour, devices=params.sweep.gpus or 1),
     }

@@ -1,4 +1,7 @@
-"""The tables of a sweep: `reports/sweep.csv` has one row per cell, `reports/figure2.csv` one row per snapshot."""
+"""The tables of a sweep in `reports`: `sweep.csv` has a row for each cell, `figure2.csv` for each snapshot.
+
+`comparisons.csv` has a row for each pair of places in the grid.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -8,6 +11,7 @@ from typing import Any
 from mlflow import MlflowClient
 
 from pipelines.paths import REPORTS
+from pipelines.sweep.comparisons import compare_places
 from pipelines.sweep.grid import RESULT, SNAPSHOTS, Cell
 from pipelines.sweep.plan import state_of
 from pipelines.sweep.progress import DONE
@@ -18,13 +22,13 @@ from textbook.training.engine.log import read_history
 from tracking.runs import record_cell
 from tracking.sweeps import SweepRun
 
-SWEEP_TABLE, SNAPSHOT_TABLE = REPORTS / "sweep.csv", REPORTS / "figure2.csv"
+SWEEP_TABLE, SNAPSHOT_TABLE, COMPARISONS = (REPORTS / f"{name}.csv" for name in ("sweep", "figure2", "comparisons"))
 
 
 def write_tables(
     task_params: Mapping[str, Params], folders: Mapping[Cell, Path], client: MlflowClient, sweep: SweepRun
 ) -> None:
-    """Write both tables, and record every finished cell in MLflow. Without snapshots there is no second table.
+    """Write the tables, and record every finished cell in MLflow. A table without rows is not written.
 
     Args:
         task_params: the parameters of each task's cells.
@@ -33,10 +37,12 @@ def write_tables(
     rows = [_row(task_params[cell.task], cell, folder, client, sweep) for cell, folder in folders.items()]
     columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
     snapshots = [line for row, folder in zip(rows, folders.values(), strict=True) for line in _snapshots(row, folder)]
-    if snapshots:
-        write_csv(SNAPSHOT_TABLE, snapshots)
-    else:
-        remove(SNAPSHOT_TABLE)  # of an earlier sweep
+    finished = {cell: folder for (cell, folder), row in zip(folders.items(), rows, strict=True) if row["state"] == DONE}
+    for path, lines in ((SNAPSHOT_TABLE, snapshots), (COMPARISONS, compare_places(task_params, finished))):
+        if lines:
+            write_csv(path, lines)
+        else:
+            remove(path)  # of an earlier sweep
     write_csv(SWEEP_TABLE, [{name: row.get(name) for name in columns} for row in rows])
 
 

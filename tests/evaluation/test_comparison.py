@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from textbook.errors import UserError
-from textbook.evaluation.comparison import compare_with_others, not_beaten
-from textbook.evaluation.predictions import write_predictions
+from textbook.evaluation.comparison import compare_with_others, differences, not_beaten
+from textbook.evaluation.paired import paired_difference
+from textbook.evaluation.predictions import read_predictions, write_predictions
+from textbook.evaluation.resampling import draw_rows, resample
 
 LABELS = np.arange(200) % 2
 
@@ -31,6 +33,24 @@ def test_differences_are_in_points_and_corrected_for_their_number(tmp_path):
     assert figures["worse"]["high"] == pytest.approx(20 + 1.96 * figures["worse"]["error"], abs=0.02)
     assert figures["better"]["p_holm"] == pytest.approx(2 * figures["better"]["p"], rel=1e-2)
     assert figures["same"]["p_holm"] == 1
+
+
+def test_all_are_compared_with_all_and_the_seeds_of_a_models_files_are_taken_together(tmp_path):
+    one, two, three = (write(tmp_path / name, wrong) for name, wrong in (("1", 10), ("2", 20), ("3", 30)))
+    both = write(tmp_path / "both", 10, seeds=(0, 1))
+    found = differences("accuracy", [[one, two], [three], [both]])
+    assert list(found) == [(0, 1), (0, 2), (1, 2)]
+    assert [round(100 * difference.value, 1) for difference in found.values()] == [7.5, -2.5, -10.0]
+    assert found[0, 1] == paired_difference(
+        *(
+            resample("accuracy", LABELS, outputs, draw_rows(200))
+            for outputs in (outputs_of(one, two), outputs_of(three))
+        )
+    )
+
+
+def outputs_of(*paths):
+    return [output for path in paths for output in read_predictions(path)[1]]
 
 
 def test_files_of_different_data_are_not_compared(tmp_path):

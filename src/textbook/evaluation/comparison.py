@@ -1,15 +1,17 @@
-"""Paired comparison of one model with others, from their predictions on the same rows."""
+"""Paired comparison of models, from their predictions on the same rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textbook.errors import UserError
-from textbook.evaluation.paired import holm, paired_difference
+from textbook.evaluation.paired import Difference, holm, paired_difference
 from textbook.evaluation.predictions import read_predictions
-from textbook.evaluation.resampling import Resampled, draw_rows, resample
+from textbook.evaluation.resampling import draw_rows, resample
 from textbook.params import Metric
 
 REQUIRED = ("majority", "scratch", "tfidf")
@@ -30,20 +32,12 @@ def compare_with_others(metric: Metric, path: Path, others: Mapping[str, Path]) 
     Raises:
         UserError: a file is damaged, or two files have the labels of different data.
     """
-    labels, outputs = read_predictions(path)
-    weights = draw_rows(len(labels))
-    model = resample(metric, labels, outputs, weights)
-
-    def resampled(other: Path) -> Resampled:
-        other_labels, other_outputs = read_predictions(other)
-        if not np.array_equal(labels, other_labels):
-            raise UserError(f"{other}: has other labels than {path}; run `dvc repro` to make both from the same data")
-        return resample(metric, labels, other_outputs, weights)
-
-    differences = {name: paired_difference(model, resampled(other)) for name, other in others.items()}
-    corrected = holm([difference.p for difference in differences.values()])
+    names = list(others)
+    against = differences(metric, [[path], *([other] for other in others.values())], with_first_only=True)
+    found = {name: against[0, number] for number, name in enumerate(names, 1)}
+    corrected = holm([difference.p for difference in found.values()])
     figures = {}
-    for (name, difference), p_holm in zip(differences.items(), corrected, strict=True):
+    for (name, difference), p_holm in zip(found.items(), corrected, strict=True):
         low, high = difference.interval
         figures[name] = {
             "value": round(100 * difference.value, 2),
@@ -54,6 +48,39 @@ def compare_with_others(metric: Metric, path: Path, others: Mapping[str, Path]) 
             "p_holm": float(f"{p_holm:.3g}"),
         }
     return figures
+
+
+def differences(
+    metric: Metric, models: Sequence[Sequence[Path]], *, with_first_only: bool = False
+) -> dict[tuple[int, int], Difference]:
+    """The paired differences between models, earlier minus later.
+
+    Args:
+        models: for each model one or more files of predictions, whose seeds are taken together.
+        with_first_only: compare the first model with each other one, instead of all with all.
+
+    Returns:
+        The difference for each pair of places in `models`.
+
+    Raises:
+        UserError: a file is damaged, or two files have the labels of different data.
+    """
+    first = models[0][0]
+    labels, _ = read_predictions(first)
+    weights = draw_rows(len(labels))
+    resampled = []
+    for paths in models:
+        outputs: list[NDArray[np.float32]] = []
+        for path in paths:
+            others, seeds = read_predictions(path)
+            if not np.array_equal(labels, others):
+                raise UserError(
+                    f"{path}: has other labels than {first}; run `dvc repro` to make both from the same data"
+                )
+            outputs += seeds
+        resampled.append(resample(metric, labels, outputs, weights))
+    pairs = ((0, other) for other in range(1, len(models))) if with_first_only else combinations(range(len(models)), 2)
+    return {(one, other): paired_difference(resampled[one], resampled[other]) for one, other in pairs}
 
 
 def not_beaten(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:

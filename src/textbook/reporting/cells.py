@@ -1,12 +1,16 @@
 """The rows of `reports/sweep.csv`, the table of a sweep: one row per cell of the grid, finished or not."""
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
+from math import inf, sqrt
 from statistics import mean
+
+from textbook.evaluation.paired import Difference
 
 Row = Mapping[str, str]
 Place = tuple[str, str, str]  # init, teacher, textbook
-DECISIVE = 2  # a difference is significant beyond this multiple of its standard error
+SIGNIFICANT = 0.05  # of p-values
+Comparisons = Mapping[tuple[str, str, str], Difference]
+"""Paired differences in points, by task and the names of two places, first minus second."""
 LOSS = "validation_relation_loss"  # on the task's validation texts, which no textbook contains
 TABLE2 = (
     "init",
@@ -18,6 +22,10 @@ TABLE2 = (
     "std",
     "standard_error",
     "teacher_score",
+    "lead",
+    "lead_low",
+    "lead_high",
+    "lead_p",
     "task_relation_loss",
     LOSS,
     "seeds",
@@ -50,13 +58,35 @@ def mean_of(rows: Sequence[Row], name: str) -> float:
     return mean(float(row[name]) for row in rows)
 
 
-def difference(first: Sequence[Row], second: Sequence[Row]) -> tuple[float, float]:
-    """The mean score of the first cells minus that of the second, and its standard error.
+def difference(first: Sequence[Row], second: Sequence[Row], comparisons: Comparisons) -> tuple[Difference, bool]:
+    """The mean score of the cells at one place minus that of those at another, on one task, and whether it is paired.
 
-    The standard error combines the errors of both scores, from validation rows and from seeds of adaptation. It treats
-    the scores as independent. They are measured on the same rows, so the true error is usually smaller.
+    It is paired if the places were compared row by row. Otherwise its standard error combines the errors of both
+    scores, from validation rows and from seeds of adaptation, as if they were independent. They are measured on the
+    same rows, so the true error is usually smaller.
     """
-    return mean_of(first, "mean") - mean_of(second, "mean"), sqrt(_variance(first) + _variance(second))
+    task, one, other = first[0]["task"], _name(first[0]), _name(second[0])
+    if found := comparisons.get((task, one, other)):
+        return found, True
+    if found := comparisons.get((task, other, one)):
+        return Difference(-found.value, found.error, found.freedom), True
+    lead, error = mean_of(first, "mean") - mean_of(second, "mean"), sqrt(_variance(first) + _variance(second))
+    return Difference(lead, error, inf), False
+
+
+def place_name(init: str, teacher: str, textbook: str, top_percent: float = 100.0) -> str:
+    """The name of a place in the grid, such as `random/task/contextualized`, or `…/20%` of a textbook's best texts."""
+    return "/".join((init, teacher, textbook, *([] if top_percent == 100 else [f"{top_percent:g}%"])))
+
+
+def read_comparisons(rows: Sequence[Row]) -> dict[tuple[str, str, str], Difference]:
+    """The rows of `reports/comparisons.csv`, by task and places."""
+    return {
+        (row["task"], row["first"], row["second"]): Difference(
+            float(row["difference"]), float(row["error"]), float(row["freedom"])
+        )
+        for row in rows
+    }
 
 
 def number(row: Row, name: str) -> float | None:
@@ -67,6 +97,10 @@ def number(row: Row, name: str) -> float | None:
 def distinct(rows: Sequence[Row], name: str) -> list[str]:
     """The distinct values of a column, in order of first appearance."""
     return list(dict.fromkeys(row[name] for row in rows))
+
+
+def _name(row: Row) -> str:
+    return place_name(row["init"], row["teacher"], row["textbook"], float(row.get("top_percent") or 100))
 
 
 def _variance(cells: Sequence[Row]) -> float:

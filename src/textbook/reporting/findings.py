@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textbook.reporting.cells import DECISIVE, LOSS, Place, Row, at, difference, distinct, done, mean_of, number
+from textbook.evaluation.paired import Difference, holm, pooled_difference
+from textbook.reporting.cells import (
+    LOSS,
+    SIGNIFICANT,
+    Comparisons,
+    Place,
+    Row,
+    at,
+    difference,
+    distinct,
+    done,
+    mean_of,
+    number,
+)
 from textbook.reporting.paper import beside_paper
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
@@ -13,6 +26,7 @@ HEAD = (
     "score",
     "compared with",
     "difference",
+    "p",
     "headroom",
     "relation losses",
     "paper's difference",
@@ -95,11 +109,8 @@ class _Comparison:
 
     first: Sequence[Row]
     second: Sequence[Row]
-
-    @property
-    def verdict(self) -> str:
-        lead, error = difference(self.first, self.second)
-        return SUPPORTED if lead > DECISIVE * error else CONTRADICTED if lead < -DECISIVE * error else UNDECIDED
+    difference: Difference
+    paired: bool
 
     @property
     def losses(self) -> tuple[float, float] | None:
@@ -110,29 +121,51 @@ class _Comparison:
         return mean_of(self.first, LOSS), mean_of(self.second, LOSS)
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[Row], comparisons: Comparisons | None = None) -> list[Finding]:
     """Test each claim for which a sweep has cells.
 
-    A difference below twice its standard error leaves a claim undecided. The headroom is the distance from the second
-    score to the teacher's; a textbook can hardly gain more. The relation losses are on the task's validation texts,
-    which no textbook contains.
+    A claim is decided where the p-value of the difference is below 5 %, corrected by Holm's method for all differences
+    of all claims and tasks. Over several tasks, it is decided by the mean of their paired differences, corrected for
+    the number of claims. The headroom is the distance from the second score to the teacher's; a textbook can hardly
+    gain more. The relation losses are on the task's validation texts, which no textbook contains.
 
     Args:
         rows: the rows of the sweep's table.
+        comparisons: paired differences. Without that of two places, their errors count as independent.
     """
     rows = beside_paper("table2", [dict(row) for row in rows])
     rows_by_task = [[row for row in done(rows) if row["task"] == task] for task in distinct(rows, "task")]
-    results = []
+    tested = []
     for claim in CLAIMS:
-        pairs = [_Comparison(at(task_rows, claim.first), at(task_rows, claim.second)) for task_rows in rows_by_task]
-        if pairs := [pair for pair in pairs if pair.first and pair.second]:
-            results.append(Finding(claim.text, _verdict(pairs), [_line(pair) for pair in pairs]))
+        places = [(at(task_rows, claim.first), at(task_rows, claim.second)) for task_rows in rows_by_task]
+        if both := [pair for pair in places if all(pair)]:
+            tested.append((claim.text, [_Comparison(*pair, *difference(*pair, comparisons or {})) for pair in both]))
+    p_values = iter(holm([pair.difference.p for _, pairs in tested for pair in pairs]))
+    pooled = [_pooled(pairs) for _, pairs in tested]
+    pooled_p = iter(holm([over_tasks.p for over_tasks in pooled if over_tasks]))
+    results = []
+    for (claim_text, pairs), over_tasks in zip(tested, pooled, strict=True):
+        lines = [_line(pair, next(p_values)) for pair in pairs]
+        text = _verdict(pairs, [line[-1] for line in lines])
+        if over_tasks:
+            text += _over_tasks(over_tasks, next(pooled_p))
+        results.append(Finding(claim_text, text, lines))
     return results
 
 
-def _verdict(pairs: Sequence[_Comparison]) -> str:
+def _pooled(pairs: Sequence[_Comparison]) -> Difference | None:
+    """The mean difference over several tasks; None for a single task, or if a difference is not paired."""
+    if len(pairs) == 1 or not all(pair.paired for pair in pairs):
+        return None
+    return pooled_difference([pair.difference for pair in pairs])
+
+
+def _decide(found: Difference, p: float) -> str:
+    return UNDECIDED if p >= SIGNIFICANT else SUPPORTED if found.value > 0 else CONTRADICTED
+
+
+def _verdict(pairs: Sequence[_Comparison], verdicts: Sequence[str]) -> str:
     """The number of tasks whose scores support a claim, contradict it or leave it undecided, and of lower losses."""
-    verdicts = [pair.verdict for pair in pairs]
     supported, contradicted, undecided = map(verdicts.count, (SUPPORTED, CONTRADICTED, UNDECIDED))
     losses = [pair.losses for pair in pairs if pair.losses]
     lower = sum(first < second for first, second in losses)
@@ -141,19 +174,31 @@ def _verdict(pairs: Sequence[_Comparison]) -> str:
     return f"Supported in {supported} of {tasks}, contradicted in {contradicted}, undecided in {undecided}{loss_part}."
 
 
-def _line(pair: _Comparison) -> tuple[str, ...]:
-    first, second = pair.first[0], pair.second[0]
-    first_score, second_score = mean_of(pair.first, "mean"), mean_of(pair.second, "mean")
-    teacher_score = number(second, "teacher_score")
-    lead, error = difference(pair.first, pair.second)
+def _over_tasks(found: Difference, p: float) -> str:
+    return f" Over all tasks: {_interval(found)} points, p = {_p(p)}: {_decide(found, p)}."
+
+
+def _interval(found: Difference) -> str:
+    low, high = found.interval
+    return f"{found.value:+.1f} [{low:.1f}, {high:.1f}]"
+
+
+def _p(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _line(pair: _Comparison, p: float) -> tuple[str, ...]:
+    first, second, found = pair.first[0], pair.second[0], pair.difference
+    second_score, teacher_score = mean_of(pair.second, "mean"), number(second, "teacher_score")
     papers = first[PAPER_SCORE], second[PAPER_SCORE]
     return (
         f"{first['task']}, {first['metric']}",
-        f"{first_score:.1f}",
+        f"{mean_of(pair.first, 'mean'):.1f}",
         f"{second_score:.1f}",
-        f"{lead:+.1f} ± {error:.1f}",
+        _interval(found) if pair.paired else f"{found.value:+.1f} ± {found.error:.1f}",
+        _p(p),
         "" if teacher_score is None else f"{teacher_score - second_score:.1f}",
         " vs. ".join(f"{loss:.3f}" for loss in pair.losses or ()),
         f"{float(papers[0]) - float(papers[1]):+.1f}" if all(papers) else "",
-        pair.verdict,
+        _decide(found, p),
     )

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from textbook.reporting.cells import DECISIVE, LOSS, Row, at, difference, distinct, done, mean_of, number
+from textbook.reporting.cells import (
+    LOSS,
+    SIGNIFICANT,
+    Comparisons,
+    Row,
+    at,
+    difference,
+    distinct,
+    done,
+    mean_of,
+    number,
+)
 from textbook.reporting.paper import beside_paper
 
 
@@ -40,25 +51,27 @@ class Grid:
     """The rows of the sweep's table, with the paper's figures."""
 
 
-def grids(rows: Sequence[Row]) -> list[Grid]:
+def grids(rows: Sequence[Row], comparisons: Comparisons | None = None) -> list[Grid]:
     """One grid for each task of a sweep's table. Figures are averaged over seeds of distillation.
 
     Args:
         rows: have `task`, `init`, `teacher`, `textbook`, `metric`, `mean`, `std`, `standard_error`, `seeds` and
             `state`. The fields from `metric` to `seeds` are empty if the cell is not done.
+        comparisons: paired differences. Without that of two places, their errors count as independent.
     """
     rows = beside_paper("table2", [dict(row) for row in rows])
-    return [_grid(task, [row for row in rows if row["task"] == task]) for task in distinct(rows, "task")]
+    by_task = {task: [row for row in rows if row["task"] == task] for task in distinct(rows, "task")}
+    return [_grid(task, task_rows, comparisons or {}) for task, task_rows in by_task.items()]
 
 
-def _grid(task: str, rows: Sequence[Row]) -> Grid:
+def _grid(task: str, rows: Sequence[Row], comparisons: Comparisons) -> Grid:
     textbooks = distinct(rows, "textbook")
     lines, winners = [], []
     for init, teacher in dict.fromkeys((row["init"], row["teacher"]) for row in rows):
         cells = {book: at(rows, (init, teacher, book)) for book in textbooks}
         scored = {book: scored_cells for book, book_cells in cells.items() if (scored_cells := done(book_cells))}
         best = max((mean_of(scored_cells, "mean") for scored_cells in scored.values()), default=None)
-        winners += [book for book in scored if _leads(book, scored)]
+        winners += [book for book in scored if _leads(book, scored, comparisons)]
         scores = [
             _score(book_cells, book in scored and mean_of(scored[book], "mean") == best) if book_cells else None
             for book, book_cells in cells.items()
@@ -70,10 +83,13 @@ def _grid(task: str, rows: Sequence[Row]) -> Grid:
     return Grid(task, metric, teacher, textbooks, lines, winner, rows)
 
 
-def _leads(book: str, scored: Mapping[str, Sequence[Row]]) -> bool:
-    """Whether a textbook scores significantly higher than every other one."""
-    leads = [difference(scored[book], cells) for other, cells in scored.items() if other != book]
-    return bool(leads) and all(lead > DECISIVE * error for lead, error in leads)
+def _leads(book: str, scored: Mapping[str, Sequence[Row]], comparisons: Comparisons) -> bool:
+    """Whether a textbook scores significantly higher than every other one.
+
+    All differences must be significant, so none is corrected for the number of textbooks.
+    """
+    leads = [difference(scored[book], cells, comparisons)[0] for other, cells in scored.items() if other != book]
+    return bool(leads) and all(lead.value > 0 and lead.p < SIGNIFICANT for lead in leads)
 
 
 def _score(cells: Sequence[Row], best: bool) -> Score:

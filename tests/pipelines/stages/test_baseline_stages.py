@@ -20,7 +20,7 @@ from pipelines.stages.baseline import main as baseline
 from pipelines.stages.evaluate import main as evaluate
 from pipelines.stages.truncated_teacher import main as truncated_teacher
 from textbook.assets.fetch import fetch
-from textbook.evaluation.predictions import read_predictions
+from textbook.evaluation.predictions import PREDICTIONS, read_predictions, write_predictions
 from textbook.files import read_json, write_json
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import load_encoder, load_tokenizer
@@ -76,7 +76,12 @@ def make_params(tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         params = load_params()
         teacher = MODELS / "films" / "teacher"
         task = params.task("films")
-        load_classifier(encoder, task.outputs, seed=0, regression=task.regression).save_pretrained(teacher)
+        classifier = load_classifier(encoder, task.outputs, seed=0, regression=task.regression)
+        classifier.save_pretrained(teacher)
+        labels = pq.read_table(TASKS / "films" / "validation.parquet")["label"].to_numpy()
+        labels = labels.astype(np.float32) if task.regression else labels
+        outputs = np.random.default_rng(0).random((len(labels), classifier.config.num_labels), np.float32)
+        write_predictions(teacher / PREDICTIONS, labels, {0: outputs})
         load_tokenizer(encoder).save_pretrained(teacher)
         write_json(teacher / "result.json", {"runs": [{task.metrics[0]: 0.5, "standard_error": 0.1}]})
         return params
@@ -161,7 +166,7 @@ def test_a_task_has_the_figures_of_all_models_and_what_the_student_is_ahead(
     assert figures["onnx"]["paired"]["p_holm"] <= 1
     assert figures["truncated_teacher"]["layers"] == 1
     assert figures["truncated_teacher"]["seeds"] == 2
-    assert {path.name for path in (EVALUATION / "films").iterdir()} == {"teacher.parquet", "onnx.parquet"}
+    assert {path.name for path in (EVALUATION / "films").iterdir()} == {"onnx.parquet"}
     for name in ("scratch", "student", "truncated_teacher"):
         _, outputs = read_predictions(models / name / "predictions.parquet")
         assert len(outputs) == 2, name

@@ -5,6 +5,7 @@ import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from pipelines.paths import CELLS, INIT, TASKS, TEXTBOOKS, teacher_folder
 from pipelines.sweep.cell import run_cell
 from pipelines.sweep.grid import Cell
 from textbook.errors import UserError
+from textbook.evaluation.predictions import PREDICTIONS, write_predictions
 from textbook.files import hash_folder, read_json, write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_config, load_tokenizer
@@ -50,6 +52,9 @@ def params(tiny_teacher, tmp_path, monkeypatch):
     load_classifier(tiny_teacher, changed.task(TASK).outputs, 0).save_pretrained(teacher_folder(TASK))
     load_tokenizer(tiny_teacher).save_pretrained(teacher_folder(TASK))
     write_json(teacher_folder(TASK) / "result.json", {"runs": [{"accuracy": 0.9, "standard_error": 0.01}]})
+    labels = np.array(labels)  # of the validation rows; the teacher is right in 27 of 30
+    answers = np.where(np.arange(len(labels)) < 3, 1 - labels, labels)
+    write_predictions(teacher_folder(TASK) / PREDICTIONS, labels, {0: np.eye(2, dtype=np.float32)[answers]})
     make_student(changed.student, load_config(tiny_teacher), seed=0).save_pretrained(INIT / "random")
     (TEXTBOOKS / TASK).mkdir(parents=True)
     pq.write_table(pa.table({"sentence": make_sentences(100, seed=0)}), TEXTBOOKS / TASK / "contextualized.parquet")
@@ -71,6 +76,9 @@ def test_a_cell_has_figures_models_and_snapshots_and_runs_once(params):
     assert (figures["task"], figures["textbook"], figures["top_percent"]) == (TASK, "contextualized", 50.0)
     assert (figures["metric"], figures["teacher_score"], figures["seeds"]) == ("accuracy", 90.0, 2)
     assert figures["scores"]["accuracy"] == figures["mean"]
+    assert figures["lead"] == pytest.approx(figures["mean"] - 90, abs=0.01)
+    assert figures["lead_low"] < figures["lead"] < figures["lead_high"]
+    assert 0 < figures["lead_p"] < 1
     assert min(figures["task_relation_loss"], figures["validation_relation_loss"], figures["seconds"]) > 0
     assert (folder / "student" / "model.safetensors").is_file()
     assert read_json(folder / "distilled" / "run.json") == {"cell": "key"}
