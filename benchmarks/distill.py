@@ -287,11 +287,13 @@ def main() -> None:
     speeds[LIBRARY], waiting = run_library(setting, device, chosen.steps)
     if on_gpu:
         speeds[RECORDED], waiting = run_library(setting, device, chosen.steps, graphs=True)
-    plain, fastest = speeds[variants[0].name], max(speeds[LIBRARY], speeds.get(RECORDED, 0.0))
+    plain, before = speeds[variants[0].name], speeds[variants[-1].name]
+    fastest = max(speeds[LIBRARY], speeds.get(RECORDED, 0.0))
     figures = {
         "device": torch.cuda.get_device_name() if on_gpu else f"{torch.get_num_threads()} cores, {device}",
         "real_tokens_per_second": round(fastest),
         "speedup_vs_plain": round(fastest / plain, 2),
+        "before": round(before),  # on a CPU: PyTorch's dropout and the plain relation loss, as until commit c3a700f
         "share_of_peak": round(fastest * useful / peak, 4),
         "peak_tflops": round(peak / 1e12, 3),
         "waiting_for_data": round(waiting, 5),

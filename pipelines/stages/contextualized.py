@@ -16,7 +16,7 @@ from textbook.retrieval.stop_words import read_stop_words
 from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, sentences, texts
 from textbook.textbooks.book import write_book
 from textbook.textbooks.budget import fit_budget
-from textbook.textbooks.contextualized import retrieve
+from textbook.textbooks.contextualized import blend, retrieve
 from textbook.textbooks.general import sample
 from textbook.textbooks.leaks import LeakFilter
 from textbook.textbooks.measures.vocabulary import count_vocabulary, overlap, read_texts
@@ -37,6 +37,7 @@ def main(params: Params, task: str) -> None:
     merged = retrieve(
         index, anchors, k=settings.k, phrases=settings.phrases, stop_words=stop_words, keep_anchors=pairs is not None
     )
+    merged = blend(merged, settings.blend) if settings.blend else merged
     k = fit_budget(merged, settings.budget, CORPUS) if settings.budget else settings.k
     leaks = LeakFilter(evaluation, params.textbooks.leak_ngram)
     context = {
@@ -66,6 +67,7 @@ def main(params: Params, task: str) -> None:
             "distinct_hits": merged.distinct,
             "anchors_without_keywords": merged.without_keywords,
             "anchors_without_hits": merged.without_hits,
+            **({"blend": settings.blend} if settings.blend else {}),
             **written,
             **_overlaps(TASKS / task / "train.parquet", path, written["sentences"], stop_words),
             **(pair_figures(TASKS / task / "train.parquet", path) if pairs else {}),

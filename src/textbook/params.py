@@ -283,6 +283,10 @@ class Contextualized(Section):
     sentences."""
     phrases: PositiveInt
     """Maximum number of RAKE phrases in the query of an anchor; the best ones are used."""
+    blend: float = Field(ge=0, lt=1)
+    """Share of the retrieved sentences, from 0 to below 1, that random sentences of the corpus replace: relevance
+    against diversity. They take the places of others at random, so every part of the order of relevance has this
+    share of them, and `top_percent` keeps its meaning."""
 
     @field_validator("pairs", mode="before")
     @classmethod

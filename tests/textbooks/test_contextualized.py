@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import make_sentences
+from textbook.errors import UserError
 from textbook.params import Index
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.hits import Hits, SearchIndex
 from textbook.retrieval.rake import query
 from textbook.retrieval.stop_words import read_stop_words
 from textbook.textbooks import contextualized
-from textbook.textbooks.contextualized import UNSEEN, Merged
+from textbook.textbooks.contextualized import UNSEEN, Merged, blend
 from textbook.textbooks.contextualized import retrieve as retrieve_with
 
 PHRASES = 20
@@ -208,3 +209,47 @@ def test_memory_does_not_grow_with_the_number_of_anchors(tmp_path: Path) -> None
     id_bytes = 8 * (hits[1] - hits[0])  # memory growth if the id of every hit were stored
     assert id_bytes > 50e6
     assert peaks[1] - peaks[0] < id_bytes / 4
+
+
+def found(corpus: int = 5000, retrieved: int = 1000, k: int = 10) -> Merged:
+    """Search results of `retrieved` sentences at random places in a corpus, with their anchors."""
+    rng = np.random.default_rng(1)
+    ids = rng.choice(corpus, retrieved, replace=False)
+    rank, score = np.full(corpus, UNSEEN, np.int32), np.zeros(corpus, np.float32)
+    anchor = np.full(corpus, -1, np.int32)
+    rank[ids], anchor[ids] = rng.integers(1, k + 1, retrieved), rng.integers(0, 200, retrieved)
+    score[ids] = rng.random(retrieved, np.float32)
+    return Merged(k, rank, score, retrieved, 0, 0, anchor)
+
+
+def test_a_blend_replaces_its_share_everywhere_in_the_order_of_relevance() -> None:
+    merged = found()
+    blended = blend(merged, 0.3)
+    before, after = merged.order(), blended.order()
+    assert len(set(before)) == len(set(after)) == 1000
+    new = ~np.isin(after, before)
+    assert new.sum() == 300
+    assert [int(part.sum()) for part in np.array_split(new, 4)] == pytest.approx([75] * 4, abs=20)
+    for name in ("rank", "score", "anchor"):  # places, not sentences, have ranks, scores and anchors
+        np.testing.assert_array_equal(getattr(blended, name)[after], getattr(merged, name)[before])
+    stay = before[np.isin(before, after)]
+    np.testing.assert_array_equal(stay, after[~new])
+    np.testing.assert_array_equal(blend(merged, 0.3).rank, blended.rank)
+    assert merged.distinct == blended.distinct == 1000
+    assert np.count_nonzero(found().rank != merged.rank) == 0  # the original is as it was
+
+
+def test_a_blend_works_with_budgets_groups_and_without_anchors() -> None:
+    merged = blend(found(), 0.5)
+    ids, anchors = merged.grouped(5)
+    assert len(ids) == np.count_nonzero(merged.rank <= 5)
+    assert (np.diff(anchors) >= 0).all()
+    assert anchors.min() >= 0
+    without = found()
+    assert blend(Merged(without.k, without.rank, without.score, 0, 0, 0), 0.5).anchor is None
+
+
+def test_a_blend_needs_enough_other_sentences() -> None:
+    message = "textbooks.contextualized.blend = 0.3: replaces 300 sentences, but the corpus has only 200"
+    with pytest.raises(UserError, match=message):
+        blend(found(corpus=1200), 0.3)

@@ -7,12 +7,14 @@ number of anchors times k.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from textbook.errors import UserError
 from textbook.retrieval.hits import Hits, SearchIndex
 from textbook.retrieval.rake import query
 
@@ -110,6 +112,31 @@ def retrieve(
             progress.update(len(hits.counts))
     rank, score = (best >> 32).astype(np.int32), (UNSEEN - (best & UNSEEN)).astype(np.int32).view(np.float32)
     return Merged(k, rank, score, total_hits, without_keywords, without_hits, anchor)
+
+
+def blend(merged: Merged, share: float, seed: int = 0) -> Merged:
+    """Replace a share of the retrieved sentences by random ones that no anchor retrieved.
+
+    A random sentence has the rank, the score and the anchor of the one whose place it takes.
+
+    Raises:
+        UserError: the corpus has too few other sentences.
+    """
+    retrieved, others = merged.order(), np.flatnonzero(merged.rank > merged.k)
+    count = round(share * len(retrieved))
+    if count > len(others):
+        raise UserError(
+            f"textbooks.contextualized.blend = {share:g}: replaces {count:,} sentences, but the corpus has only"
+            f" {len(others):,} that were not retrieved; use a smaller blend, a smaller k or a larger corpus"
+        )
+    random = np.random.default_rng(seed)
+    out, into = (random.choice(ids, count, replace=False) for ids in (retrieved, others))
+    moved: dict[str, Any] = {}
+    for name, empty in (("rank", UNSEEN), ("score", 0), ("anchor", -1)):
+        if (values := getattr(merged, name)) is not None:
+            moved[name] = values.copy()
+            moved[name][into], moved[name][out] = values[out], empty
+    return replace(merged, **moved)
 
 
 def _search(
