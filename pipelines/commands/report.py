@@ -12,6 +12,7 @@ from textbook.params import Params
 from textbook.reporting.cells import TABLE2, read_comparisons, whole
 from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
+from textbook.reporting.front import front_figure, smallest_close
 from textbook.reporting.grid import grids
 from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
@@ -75,6 +76,9 @@ def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) ->
         kind=kind,
         examples=book[:: -(-len(book) // EXAMPLES)],
         curves={
+            "Quality against cost. Filled: no other model is better at both. " + smallest_close(figures, metric): (
+                front_figure(figures, metric)
+            ),
             "Distillation: the relation loss on the textbook": curve(
                 {"loss": [(line["step"], line["loss"]) for line in history]}, "step", "relation loss"
             ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 
@@ -95,6 +95,50 @@ def strips(panels: Mapping[str, Mapping[str, Mapping[str, float]]], x_label: str
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, frameon=False, labelcolor=INK, loc="outside upper right", ncols=2)
         return _svg(figure)
+
+
+class Point(NamedTuple):
+    """A point of `scatter`; `best` points are filled and joined by a line."""
+
+    label: str
+    x: float
+    y: float
+    best: bool
+
+
+def scatter(panels: Mapping[str, Sequence[Point]], y_label: str) -> str:
+    """Draw labelled points, as one SVG element with a panel for each label of the x axis, which is logarithmic."""
+    with _shared_style():
+        figure, grid = plt.subplots(len(panels), squeeze=False, figsize=(8, 2.8 * len(panels)), layout="constrained")
+        for axes, (x_label, points) in zip(grid[:, 0], panels.items(), strict=True):
+            best = sorted((point.x, point.y) for point in points if point.best)
+            axes.plot(*zip(*best, strict=True), color=ACCENT, linewidth=1.2, alpha=0.6)
+            axes.set_xscale("log")
+            for point in points:
+                face, edge = (ACCENT, ACCENT) if point.best else ("none", INK)
+                axes.scatter(point.x, point.y, facecolor=face, edgecolor=edge, s=45, zorder=2)
+            axes.margins(x=0.08, y=0.12)
+            axes.set_ylabel(y_label, color=INK)
+            axes.grid(alpha=0.2, color=INK)
+            axes.xaxis.set_major_formatter("{x:g}")
+            _style_axes(axes, x_label)
+            _label_at_the_side(axes, points)
+        return _svg(figure)
+
+
+def _label_at_the_side(axes: Axes, points: Sequence[Point]) -> None:
+    """Write the labels of points one below the other right of the plot, in their order from top to bottom."""
+    for place, point in enumerate(sorted(points, key=lambda point: -point.y)):
+        axes.annotate(
+            point.label,
+            (point.x, point.y),
+            xytext=(1.06, 0.95 - 0.9 * place / max(1, len(points) - 1)),
+            textcoords="axes fraction",
+            va="center",
+            fontsize="small",
+            color=ACCENT if point.best else INK,
+            arrowprops={"arrowstyle": "-", "color": INK, "alpha": 0.4, "linewidth": 0.7, "shrinkB": 4},
+        )
 
 
 @contextmanager
