@@ -70,9 +70,13 @@ def main(params: Params, task: str) -> None:
         figures[name] = {**summarize(result["runs"]), **cost, **size}
     figures["truncated_teacher"]["layers"] = models["truncated_teacher"].config.num_hidden_layers
     metric = params.task(task).metrics[0]
-    others = {name: path for name, path in predictions.items() if name != "student"}
-    for name, paired in compare_with_others(metric, predictions["student"], others).items():
-        figures[name]["paired"] = paired
+    others = {name: path for name, path in predictions.items() if name not in ("student", "onnx")}
+    paired = compare_with_others(metric, predictions["student"], others)
+    # The int8 model was made from one of the student's seeds, so it is compared with this one.
+    int8, best_seed = {"onnx": predictions["onnx"]}, read_json(folders["student"] / "result.json")["best_seed"]
+    paired |= compare_with_others(metric, predictions["student"], int8, seed=best_seed)
+    for name, lead in paired.items():
+        figures[name]["paired"] = lead
     write_json(EVALUATION / f"{task}.json", figures)
 
 

@@ -67,3 +67,14 @@ def test_a_student_must_beat_three_baselines_by_more_than_the_error_of_the_diffe
     assert figures["scratch"]["paired"]["value"] == 0.5
     assert not_beaten({**figures, "student": {}}) == ["scratch", "tfidf"]
     assert not_beaten({"tfidf": {"paired": {"value": float("nan"), "error": 1.0}}}) == ["tfidf"]
+
+
+def test_a_model_made_from_one_seed_is_compared_with_this_seed(tmp_path):
+    answers = [np.where(np.arange(200) < wrong, 1 - LABELS, LABELS) for wrong in (20, 60)]
+    outputs = {seed: np.eye(2, dtype=np.float32)[answer] for seed, answer in zip((3, 5), answers, strict=True)}
+    write_predictions(tmp_path / "student", LABELS, outputs)
+    int8 = write(tmp_path / "int8", 22)
+    figures = compare_with_others("accuracy", tmp_path / "student", {"int8": int8}, seed=3)["int8"]
+    assert figures["value"] == 1.0
+    assert figures["high"] - figures["low"] < 4
+    assert compare_with_others("accuracy", tmp_path / "student", {"int8": int8})["int8"]["value"] == -9.0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textbook.errors import UserError
@@ -18,12 +19,15 @@ REQUIRED = ("majority", "scratch", "tfidf")
 """What a student must beat to be worth it, by name: the cheapest things to do instead."""
 
 
-def compare_with_others(metric: Metric, path: Path, others: Mapping[str, Path]) -> dict[str, dict[str, float]]:
+def compare_with_others(
+    metric: Metric, path: Path, others: Mapping[str, Path], *, seed: int | None = None
+) -> dict[str, dict[str, float]]:
     """The score of a model minus that of each other one, in points.
 
     Args:
         path: the predictions of the model.
         others: the predictions of the other models, by name.
+        seed: compare only this seed of the model, for others that were made from it.
 
     Returns:
         For each name the difference `value`, its standard `error`, the 95 % confidence interval from `low` to `high`,
@@ -33,7 +37,8 @@ def compare_with_others(metric: Metric, path: Path, others: Mapping[str, Path]) 
         UserError: a file is damaged, or two files have the labels of different data.
     """
     names = list(others)
-    against = differences(metric, [[path], *([other] for other in others.values())], with_first_only=True)
+    models = [[path], *([other] for other in others.values())]
+    against = differences(metric, models, with_first_only=True, first_seed=seed)
     found = {name: against[0, number] for number, name in enumerate(names, 1)}
     corrected = holm([difference.p for difference in found.values()])
     figures = {}
@@ -51,13 +56,14 @@ def compare_with_others(metric: Metric, path: Path, others: Mapping[str, Path]) 
 
 
 def differences(
-    metric: Metric, models: Sequence[Sequence[Path]], *, with_first_only: bool = False
+    metric: Metric, models: Sequence[Sequence[Path]], *, with_first_only: bool = False, first_seed: int | None = None
 ) -> dict[tuple[int, int], Difference]:
     """The paired differences between models, earlier minus later.
 
     Args:
         models: for each model one or more files of predictions, whose seeds are taken together.
         with_first_only: compare the first model with each other one, instead of all with all.
+        first_seed: take only this seed of the first model.
 
     Returns:
         The difference for each pair of places in `models`.
@@ -77,6 +83,9 @@ def differences(
                 raise UserError(
                     f"{path}: has other labels than {first}; run `dvc repro` to make both from the same data"
                 )
+            if path == first and first_seed is not None:
+                names = list(dict.fromkeys(pq.read_table(path, columns=["seed"])["seed"].to_pylist()))
+                seeds = [seeds[names.index(first_seed)]]
             outputs += seeds
         resampled.append(resample(metric, labels, outputs, weights))
     pairs = ((0, other) for other in range(1, len(models))) if with_first_only else combinations(range(len(models)), 2)
