@@ -65,7 +65,7 @@ student: setup ## The largest student within a number of parameters or CPU milli
 test: check ## Lint, types, layers and the fast tests (about 5 minutes)
 	@$(PYTEST) -m "not slow"
 
-test-all: check ## The same with all tests: sweeps that are killed, servers, browser (about 17 minutes)
+test-all: check ## The same with all tests: sweeps that are killed, servers, browser (about 20 minutes)
 	@$(PYTEST)
 
 check: setup ## Lint, types and layers
