@@ -14,8 +14,8 @@ else
 TORCH_WHEEL := $(TORCH)
 endif
 TORCH_FROM := $(addprefix --extra-index-url ,$(TORCH_INDEX))
-# Files are compiled when they are first imported: most never are, and compiling all takes a minute.
-PIP := python -m pip install -qq --disable-pip-version-check --no-compile
+# Python compiles files when it first imports them, if it may write then. Most never are, and compiling all takes a minute.
+PIP := python -m pip install -qq --disable-pip-version-check $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 # Tests run in two processes with a thread each: tiny models gain nothing from more threads.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
