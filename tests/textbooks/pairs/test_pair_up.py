@@ -126,7 +126,7 @@ def test_only_the_seed_and_the_keys_decide() -> None:
 
 
 def test_other_processes_make_the_same_pairs() -> None:
-    code = "from test_paired import digest_of_pairs; print(digest_of_pairs())"
+    code = "from test_pair_up import digest_of_pairs; print(digest_of_pairs())"
     path = os.pathsep.join([*sys.path, str(Path(__file__).parent)])
     for seed, threads in (("1", "1"), ("2", "2")):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "NUMBA_NUM_THREADS": threads, "PYTHONPATH": path}
