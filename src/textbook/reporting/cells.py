@@ -8,7 +8,6 @@ from textbook.evaluation.paired import Difference
 
 Row = Mapping[str, str]
 Place = tuple[str, str, str]  # init, teacher, textbook
-SIGNIFICANT = 0.05  # of p-values
 Comparisons = Mapping[tuple[str, str, str], Difference]
 """Paired differences in points, by task and the names of two places, first minus second."""
 LOSS = "validation_relation_loss"  # on the task's validation texts, which no textbook contains

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from textbook.evaluation.paired import Difference, holm, pooled_difference
 from textbook.reporting.cells import (
     LOSS,
-    SIGNIFICANT,
     Comparisons,
     Place,
     Row,
@@ -18,6 +17,7 @@ from textbook.reporting.cells import (
     number,
 )
 from textbook.reporting.paper import beside_paper
+from textbook.reporting.verdict import SIGNIFICANT
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 PAPER_SCORE = "paper_score"

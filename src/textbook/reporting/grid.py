@@ -6,7 +6,6 @@ from statistics import mean
 
 from textbook.reporting.cells import (
     LOSS,
-    SIGNIFICANT,
     Comparisons,
     Row,
     at,
@@ -17,6 +16,7 @@ from textbook.reporting.cells import (
     number,
 )
 from textbook.reporting.paper import beside_paper
+from textbook.reporting.verdict import SIGNIFICANT
 
 
 @dataclass(frozen=True)
