@@ -25,7 +25,8 @@ from benchmarks.distill import RESULTS, SMALL, read_all_layers
 from textbook.files import write_json
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer
 from textbook.models.student import make_student
-from textbook.training.distillation.distill import LOG_EVERY, distill
+from textbook.training.distillation.cohort import LOG_EVERY
+from textbook.training.distillation.distill import distill
 from textbook.training.distillation.pair import DistillationPair
 from textbook.training.distillation.relations import relation_loss
 from textbook.training.engine.batches import BatchStream
@@ -47,6 +48,7 @@ def make_settings(steps: int) -> Any:
         warmup=0.05,
         weight_decay=0.01,
         seed=0,
+        order_seed=0,
         cuda_graphs=False,
         shard_teacher=False,
         snapshots=[],

@@ -33,7 +33,8 @@ from textbook.files import atomic_write, write_json
 from textbook.models.encoder import QkvReader, load_config, load_tokenizer, resolve_layer
 from textbook.models.flops import distillation_flops
 from textbook.models.student import make_student
-from textbook.training.distillation.distill import LOG_EVERY, distill
+from textbook.training.distillation.cohort import LOG_EVERY
+from textbook.training.distillation.distill import distill
 from textbook.training.distillation.graphs import MULTIPLE, WARM, CudaRecorder, RecordedSteps, compiled_relation_loss
 from textbook.training.distillation.pair import DistillationPair
 from textbook.training.distillation.relations import relation_loss
@@ -191,6 +192,7 @@ def run_library(setting: Setting, device: Device, steps: int, graphs: bool = Fal
         warmup=0.01,
         weight_decay=0.01,
         seed=0,
+        order_seed=0,
         cuda_graphs=graphs,
         shard_teacher=False,
         snapshots=[],

@@ -39,4 +39,4 @@ def work_folder(stage: str, *inputs: Any, root: Path = CACHE / "work") -> Path:
 
 def _module(stage: str) -> str:
     name = stage.partition("@")[0]
-    return "pipelines.sweep.cell" if name == CELL else f"pipelines.stages.{name}"
+    return "pipelines.sweep.cohort" if name == CELL else f"pipelines.stages.{name}"

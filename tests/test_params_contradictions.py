@@ -60,6 +60,18 @@ SAVED = {"name": "saved", "stream": True}
             "sweep.tasks.mod: must be one of the tasks match, mood",
         ),
         (
+            {"sweep.students": {"tiny": {"layers": 1, "hidden": 50, "heads": 12, "intermediate": 64}}},
+            "sweep.students.tiny.hidden = 50: must be a multiple of sweep.students.tiny.heads = 12",
+        ),
+        (
+            {"sweep.students": {"tiny": {"layers": 1, "hidden": 36, "heads": 12, "intermediate": 64}}},
+            "distill.relation_heads = 24: must divide sweep.students.tiny.hidden = 36",
+        ),
+        (
+            {"sweep.students": {"tiny": {"layers": 1, "hidden": 48, "heads": 12, "intermediate": 64}}},
+            "sweep.inits = ['random', 'general']: must be ['random'] with sweep.students",
+        ),
+        (
             {"sweep.tasks": {"mood": {"teacher.lr": 1e-5}}},
             "sweep.tasks.mood: 'teacher.lr' must be a parameter of distill or adapt other than init",
         ),

@@ -32,6 +32,8 @@ class Record:
     """Every parameter, by dotted name."""
     top_percent: float = 100
     """The part of the textbook that was used."""
+    student: str = ""
+    """The name of the student's shape in a sweep of several; otherwise empty."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """The git commit and the hashes of DVC outputs, see `lineage`."""
     inputs: Sequence[Input] = ()
@@ -51,7 +53,7 @@ class Record:
     @property
     def name(self) -> str:
         """The name of the cell's run."""
-        return student_name(self.task, self.init, self.teacher, self.textbook, self.top_percent)
+        return student_name(self.task, self.init, self.teacher, self.textbook, self.top_percent, self.student)
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from pipelines.cli import run
-from pipelines.distillation import distil_on, tokens_of
+from pipelines.distillation import Lesson, distil_on, tokens_of
 from pipelines.initial_students import write_initial_student
 from pipelines.paths import CORPUS, TASKS
 from pipelines.work import work_folder
@@ -38,8 +38,9 @@ def _distil(params: Params, teacher: Path, student: PreTrainedModel, folder: Pat
         ids = sample(corpus_size(CORPUS), general.sentences, general.seed)
         with atomic_write(book) as temporary:
             write_json(work / "textbook.json", write_book(CORPUS, ids, LeakFilter(evaluation, ngram), temporary))
-    log = log_to_file(work / "history.jsonl")
-    distil_on(tokens_of(book, teacher, settings.max_length), teacher, student, settings, log, work / "checkpoints")
+    lesson = Lesson(student, settings, log_to_file(work / "history.jsonl"), work / "checkpoints")
+    for error in distil_on(tokens_of(book, teacher, settings.max_length), teacher, [lesson]).values():
+        raise error
     for name in ("textbook.json", "history.jsonl"):
         shutil.copy(work / name, folder)
     remove(work)

@@ -1,15 +1,15 @@
-"""One cell of a sweep: distil the student, adapt it, and measure it."""
+"""One cell of a sweep after its distillation: adapt the student and measure it; and the folder of a cell."""
 
 import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipelines.adaptation import adapt_distilled
-from pipelines.distillation import distil_student, teacher_of
+from pipelines.distillation import teacher_of
 from pipelines.paths import TASKS, teacher_folder
 from pipelines.sweep.grid import LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STOPPED_FILE, Cell
 from textbook.errors import UserError
@@ -23,28 +23,23 @@ from textbook.params import Metric, Params
 from textbook.tasks.splits import TRAIN, VALIDATION, read_split, texts
 from textbook.training.distillation.pair import load_pair
 from textbook.training.engine.device import best_device
-from textbook.training.engine.log import Log, log_to_file, read_history
+from textbook.training.engine.log import log_to_file, read_history
 from textbook.training.engine.tokens import tokenize
 
 PROBE = 1000  # number of the task's texts on which the relation loss is measured
+DISTILLED = "distilled"
 _LOCK = ".lock"
 
-ShowHistory = Callable[[Path], AbstractContextManager[None]]
-"""Opens a context in which the figures of a history file are shown elsewhere while they are written."""
+Check = Callable[[], None]
+"""Raises a UserError if the inputs of a cell are not those by which its folder is named."""
 
 
-def run_cell(
-    params: Params, cell: Cell, folder: Path, check: Callable[[], None], log: Log, show: ShowHistory
-) -> dict[str, Any]:
-    """Run a cell.
-
-    A killed cell resumes: finished steps are not repeated, and a distillation continues from its last checkpoint. Two
-    processes never work on the same cell: the second one waits until the first is done, and returns its result.
+def finish_cell(params: Params, cell: Cell, folder: Path, check: Check) -> dict[str, Any]:
+    """Adapt and measure the distilled student of a cell. Steps that were finished before are not repeated.
 
     Args:
-        check: raises a UserError if the inputs of the cell are not those by which its folder is named. It is called
-            before the first step and after every step; if it fails then, the cell's work is removed.
-        log: gets the figures of the distillation.
+        params: those of the task's cells.
+        check: called after each step; if it fails, the cell's work is removed.
 
     Returns:
         The content of the cell's `result.json`, which is written last.
@@ -52,26 +47,20 @@ def run_cell(
     Raises:
         UserError: the inputs of the cell have changed.
     """
-    cell_params = cell.params(params)
-    with _locked(folder):
-        if (folder / RESULT).is_file():
-            return dict(read_json(folder / RESULT))
-        check()
-        _remove_stale(folder)
-        clock = _Clock(folder / "clock.json")
-        with _discarded_unless(check, folder):
-            _distil(cell_params, cell.task, folder, clock, log, show)
-        with _discarded_unless(check, folder):
-            _adapt(cell_params, cell.task, folder)
-        with _discarded_unless(check, folder):
-            _score_snapshots(cell_params, cell.task, folder)
-            figures = {**_measure(cell_params, cell, folder), "seconds": round(clock.seconds(), 1)}
-        write_json(folder / RESULT, figures)
+    cell_params, clock = cell.params(params), Clock(folder)
+    with discarded_unless(check, folder):
+        if not (folder / "student").is_dir():
+            adapt_distilled(cell_params, cell.task, folder / DISTILLED, folder / "student")
+    with discarded_unless(check, folder):
+        _score_snapshots(cell_params, cell.task, folder)
+        figures = _measure(cell_params, cell, folder)
+    figures["seconds"] = round(clock.tick(), 1)
+    write_json(folder / RESULT, figures)
     return figures
 
 
 @contextmanager
-def _discarded_unless(check: Callable[[], None], folder: Path) -> Iterator[None]:
+def discarded_unless(check: Check, folder: Path) -> Iterator[None]:
     """Remove all work on a cell if a check fails after a step, because the step may have read other inputs."""
     yield
     try:
@@ -83,39 +72,12 @@ def _discarded_unless(check: Callable[[], None], folder: Path) -> Iterator[None]
         raise
 
 
-def _distil(params: Params, task: str, folder: Path, clock: "_Clock", log: Log, show: ShowHistory) -> None:
-    """Distil the student into `distilled`."""
-    if (folder / "distilled").is_dir():
-        return
-
-    def timed_log(step: int, figures: Any) -> None:
-        clock.save()
-        log(step, figures)
-
-    @contextmanager
-    def live(run_file: Path) -> Iterator[Log]:
-        write_json(run_file, {"cell": folder.name})
-        with show(run_file.parent / "history.jsonl"):
-            yield timed_log
-
-    work = folder / "work"
-    work.mkdir(exist_ok=True)
-    distil_student(params, task, folder / "distilled", work, live)
-    remove(work)
-
-
-def _adapt(params: Params, task: str, folder: Path) -> None:
-    """Adapt the student into `student`."""
-    if not (folder / "student").is_dir():
-        adapt_distilled(params, task, folder / "distilled", folder / "student")
-
-
 def _score_snapshots(params: Params, task: str, folder: Path) -> None:
     """Adapt and measure each snapshot of the distillation, and write a line for each to `snapshots.jsonl`."""
     history = folder / SNAPSHOTS
     scored_steps = {line["step"] for line in read_history(history)} if history.is_file() else set()
     log = log_to_file(history)
-    for snapshot in sorted((folder / "distilled" / "snapshots").glob("*")):
+    for snapshot in sorted((folder / DISTILLED / "snapshots").glob("*")):
         if int(snapshot.name) not in scored_steps:
             adapt_distilled(params, task, snapshot, folder / "adapted")
             scores = summarize(read_json(folder / "adapted" / RESULT)["runs"])
@@ -138,7 +100,7 @@ def _measure(params: Params, cell: Cell, folder: Path) -> dict[str, Any]:
         "scores": scores,
         "teacher_score": teacher["score"],
         **_lead(cell_metric, cell.task, folder),
-        **_relation_losses(params, cell.task, folder / "distilled"),
+        **_relation_losses(params, cell.task, folder / DISTILLED),
         "seeds": scores["seeds"],
         "steps": params.distill.steps,
         "batch": params.distill.batch,
@@ -169,23 +131,27 @@ def _relation_losses(params: Params, task: str, distilled: Path) -> dict[str, fl
     return losses
 
 
-class _Clock:
-    """Seconds of work on a cell, over all attempts."""
+class Clock:
+    """Seconds of work on a cell, over all attempts.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.before = float(read_json(path)["seconds"]) if path.is_file() else 0.0
-        self.start = time.monotonic()
+    Args:
+        share: the cell's share in the work of this attempt. Students of a cohort share the time of their distillation.
+    """
 
-    def seconds(self) -> float:
-        return self.before + time.monotonic() - self.start
+    def __init__(self, folder: Path, share: float = 1.0) -> None:
+        self._path, self._share = folder / "clock.json", share
+        self._before = float(read_json(self._path)["seconds"]) if self._path.is_file() else 0.0
+        self._start = time.monotonic()
 
-    def save(self) -> None:
-        write_json(self.path, {"seconds": self.seconds()})
+    def tick(self) -> float:
+        """The seconds so far; they are written, so that they count if the process is killed."""
+        seconds = self._before + (time.monotonic() - self._start) * self._share
+        write_json(self._path, {"seconds": seconds})
+        return seconds
 
 
 @contextmanager
-def _locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+def locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     """Hold a cell's lock. The operating system releases it when the process ends, even if the process is killed."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("w") as file:
@@ -193,12 +159,12 @@ def _locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
         yield
 
 
-def _remove_stale(folder: Path) -> None:
+def remove_stale(folder: Path) -> None:
     """Remove unfinished work on the same place in the grid with other inputs or other code, unless it is running.
 
     A cell that ASHA stopped is kept: it counts as stopped when its inputs are back.
     """
     for other in folder.parent.iterdir():
         if other != folder and not any((other / name).is_file() for name in (RESULT, STOPPED_FILE)):
-            with suppress(BlockingIOError), _locked(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            with suppress(BlockingIOError), locked(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 remove(other)

@@ -28,7 +28,7 @@ def compare_places(task_params: Mapping[str, Params], folders: Mapping[Cell, Pat
     """
     places: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for cell, folder in folders.items():
-        place = place_name(cell.init, cell.teacher, cell.textbook, cell.top_percent)
+        place = place_name(cell.init, cell.teacher, cell.textbook, cell.top_percent, cell.student)
         places[cell.task][place].append(folder / "student" / PREDICTIONS)
     rows = []
     for task, models in places.items():

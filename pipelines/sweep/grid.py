@@ -1,5 +1,6 @@
 """The grid of a sweep. A cell is one student at its place in the grid."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -18,27 +19,39 @@ RELATION_LOSSES = ("task_relation_loss", "validation_relation_loss")  # on train
 
 @dataclass(frozen=True)
 class Cell:
-    """A place in the grid. `seed` is the seed of distillation."""
+    """A place in the grid."""
 
     task: str
     init: Init
     teacher: TeacherKind
     textbook: TextbookKind
     seed: int
+    """Of distillation."""
     top_percent: float = 100.0
+    student: str = ""
+    """The name of its shape in `sweep.students`; empty for that of the section `student`."""
 
     def __str__(self) -> str:
-        return student_name(self.task, self.init, self.teacher, self.textbook, self.top_percent)
+        return student_name(self.task, self.init, self.teacher, self.textbook, self.top_percent, self.student)
 
     @property
     def slug(self) -> str:
         """The name of its folder."""
-        return f"{self.task}-{self.init}-{self.teacher}-{self.textbook}-{self.top_percent:g}-{self.seed}"
+        shape = f"-{self.student}" if self.student else ""
+        return f"{self.task}-{self.init}-{self.teacher}-{self.textbook}-{self.top_percent:g}-{self.seed}{shape}"
+
+    @property
+    def cohort(self) -> tuple[str, str, str, float]:
+        """What its student shares with those that can be distilled with it: task, teacher and textbook."""
+        return self.task, self.teacher, self.textbook, self.top_percent
 
     def params(self, params: Params) -> Params:
-        """The parameters for `distill` and `adapt` of this student."""
-        place = {name: value for name, value in asdict(self).items() if name != "task"}
-        return params.model_copy(update={"distill": params.distill.model_copy(update=place)})
+        """The parameters for the shape, the distillation and the adaptation of this student."""
+        place = {name: value for name, value in asdict(self).items() if name not in ("task", "student")}
+        changed: dict[str, Any] = {"distill": params.distill.model_copy(update=place)}
+        if self.student:
+            changed["student"] = params.sweep.students[self.student]
+        return params.model_copy(update=changed)
 
 
 def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
@@ -80,6 +93,19 @@ def all_cells(params: Params, chosen: Mapping[str, list[Any]] | None = None) -> 
     return [Cell(*place) for place in product(*(_axes(params) | dict(chosen or {})).values())]
 
 
+def group_cells(cells: Sequence[Cell], most: int) -> list[list[Cell]]:
+    """Group cells whose students can be distilled together, at most `most` in a cohort, of about the same size."""
+    groups: dict[tuple[str, str, str, float], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[cell.cohort].append(cell)
+    return [
+        group[place * len(group) // parts : (place + 1) * len(group) // parts]
+        for group in groups.values()
+        for parts in [-(-len(group) // most)]
+        for place in range(parts)
+    ]
+
+
 def _axes(params: Params) -> dict[str, list[Any]]:
     """The axes of the grid, in the order of a cell's fields."""
     grid = params.sweep
@@ -90,4 +116,5 @@ def _axes(params: Params) -> dict[str, list[Any]]:
         "textbook": grid.textbooks,
         "seed": grid.seeds,
         "top_percent": grid.top_percents,
+        "student": list(grid.students) or [""],
     }

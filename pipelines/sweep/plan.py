@@ -32,7 +32,8 @@ def artefacts(params: Params, cell: Cell) -> list[str]:
     """The DVC outputs that a cell needs."""
     teacher = [str(ASSETS / params.teacher.asset)] if cell.teacher == "general" else []
     books = [str(path) for path in textbook_files(cell.task, cell.textbook)]
-    return [str(TASKS / cell.task), str(teacher_folder(cell.task)), str(INIT / cell.init), *teacher, *books]
+    init = [] if cell.student else [str(INIT / cell.init)]  # a student with a shape of its own is made by the cell
+    return [str(TASKS / cell.task), str(teacher_folder(cell.task)), *init, *teacher, *books]
 
 
 def make_artefacts(params: Params, cells: Sequence[Cell]) -> None:
@@ -41,7 +42,7 @@ def make_artefacts(params: Params, cells: Sequence[Cell]) -> None:
     Raises:
         UserError: a stage failed; its own message says why.
     """
-    targets = {f"init_{cell.init}" for cell in cells}
+    targets = {f"init_{cell.init}" for cell in cells if not cell.student}
     for cell in cells:
         targets |= {f"teacher@{cell.task}", *(f"{kind}@{cell.task}" for kind in cell.textbook.split("+"))}
     if subprocess.run(["dvc", "repro", *sorted(targets)]).returncode:

@@ -30,13 +30,17 @@ class Progress:
 
     Args:
         names: the names of the cells by key.
-        slots: the number of cells that run in parallel.
+        slots: the number of cohorts that run in parallel.
+        cohorts: the number of each cell's cohort, by key.
     """
 
-    def __init__(self, names: Mapping[str, str], slots: int, console: Console | None = None) -> None:
+    def __init__(
+        self, names: Mapping[str, str], slots: int, cohorts: Mapping[str, int], console: Console | None = None
+    ) -> None:
         self.cells = {key: CellState() for key in names}
         self._names = names
         self._slots = slots
+        self._cohorts = cohorts
         self._console = console or Console()
         self._live = Live(get_renderable=self._table, console=self._console, refresh_per_second=1, transient=False)
 
@@ -64,6 +68,10 @@ class Progress:
         cell.mean, cell.seconds = figures["mean"], figures["seconds"]
         cell.score = f"{figures['metric']} {figures['mean']:.1f} ± {figures['std']:.1f}"
         self._change(key, DONE, f": {cell.score}")
+
+    def is_running(self, key: str) -> bool:
+        """Whether a worker is busy with a cell."""
+        return self.cells[key].state == RUNNING
 
     def stopped(self, key: str) -> None:
         """ASHA has stopped a cell early."""
@@ -102,11 +110,11 @@ class Progress:
             )
 
     def _table(self) -> Table:
-        table = Table("cell", "state", "step", "loss", "score", box=SIMPLE_HEAD, caption=self.summary())
-        for column in table.columns[2:]:
+        table = Table("cell", "cohort", "state", "step", "loss", "score", box=SIMPLE_HEAD, caption=self.summary())
+        for column in (table.columns[1], *table.columns[3:]):
             column.justify = "right"
         for key, cell in self.cells.items():
-            table.add_row(self._names[key], cell.state, *_columns(cell))
+            table.add_row(self._names[key], str(self._cohorts[key]), cell.state, *_columns(cell))
         return table
 
 

@@ -20,7 +20,8 @@ def start_cell_record(params: Params, cell: Cell, key: str, history: Path) -> Re
     Args:
         history: the history file of the distillation.
     """
-    return start_record(cell.params(params), cell.task, key, dvc_hashes(artefacts(params, cell)), history)
+    record = start_record(cell.params(params), cell.task, key, dvc_hashes(artefacts(params, cell)), history)
+    return replace(record, student=cell.student)
 
 
 def cell_record(params: Params, cell: Cell, folder: Path) -> Record:

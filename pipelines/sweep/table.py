@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from textbook.training.engine.log import read_history
 from tracking.runs import record_cell
 from tracking.sweeps import SweepRun
 
+_PLACE = [field.name for field in fields(Cell)]
 SWEEP_TABLE, SNAPSHOT_TABLE, COMPARISONS = (REPORTS / f"{name}.csv" for name in ("sweep", "figure2", "comparisons"))
 
 
@@ -60,7 +61,6 @@ def _snapshots(row: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
     """The rows of a cell's snapshots."""
     if row["state"] != DONE or not (folder / SNAPSHOTS).is_file():
         return []
-    names = ("task", "init", "teacher", "textbook", "top_percent", "seed", "steps", "metric", "seeds", "run_id")
-    place = {name: row[name] for name in names}
+    place = {name: row[name] for name in (*_PLACE, "steps", "metric", "seeds", "run_id")}
     lines = read_history(folder / SNAPSHOTS)
     return [{**place, **{name: value for name, value in line.items() if name != "time"}} for line in lines]

@@ -1,9 +1,9 @@
-"""Running cells in parallel with Ray Tune, on this machine or on a cluster. Each trial runs one cell."""
+"""Running cells in parallel with Ray Tune, on this machine or on a cluster. Each trial runs one cohort of cells."""
 
 import os
 import shutil
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
@@ -12,7 +12,8 @@ from typing import Any
 
 from pipelines.messages import user_message
 from pipelines.paths import CACHE
-from pipelines.sweep.grid import Cell
+from pipelines.sweep.grid import Cell, group_cells
+from pipelines.sweep.memory import most_in_memory
 from pipelines.sweep.progress import Progress
 from pipelines.sweep.record import start_cell_record
 from textbook.errors import UserError
@@ -51,12 +52,17 @@ def run_trials(
     from pipelines.sweep.watch import Watch
 
     slots = _slots(settings)
-    with Progress({folder.name: str(cell) for cell, folder in todo.items()}, slots) as progress:
+    cohorts = group_cells(list(todo), most_together(settings, task_params, list(todo), slots))
+    numbers = {todo[cell].name: number for number, cells in enumerate(cohorts, 1) for cell in cells}
+    names = {folder.name: str(cell) for cell, folder in todo.items()}
+    with Progress(names, slots, numbers) as progress:
         server = worker_environment(uri)
         trial = partial(_trial, task_params=task_params, project=str(Path.cwd()), sweep=sweep, server=server)
         tuner = tune.Tuner(
             tune.with_resources(trial, {"cpu": settings.cpus, "gpu": settings.gpus}),
-            param_space={"cell": tune.grid_search([{**asdict(cell), "folder": str(f)} for cell, f in todo.items()])},
+            param_space={
+                "cells": tune.grid_search([[(asdict(cell), str(todo[cell])) for cell in cells] for cells in cohorts])
+            },
             tune_config=tune.TuneConfig(scheduler=_scheduler(settings), reuse_actors=True),
             run_config=tune.RunConfig(
                 name="sweep",
@@ -71,7 +77,7 @@ def run_trials(
 
 
 def _slots(settings: Sweep) -> int:
-    """The number of cells that run in parallel."""
+    """The number of cohorts that run in parallel."""
     import ray
 
     available: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -82,6 +88,14 @@ def _slots(settings: Sweep) -> int:
                 f"sweep.{name.lower()}s = {count:g}: must be at most {available.get(name, 0):g}, which Ray has"
             )
     return int(min(available[name] // count for name, count in per_cell.items() if count))
+
+
+def most_together(settings: Sweep, task_params: Mapping[str, Params], cells: Sequence[Cell], slots: int) -> int:
+    """The most cells of a cohort: no slot shall be idle, and the memory must suffice."""
+    if settings.asha:
+        return 1  # it stops single cells
+    memory = min(most_in_memory(cell.params(task_params[cell.task]), slots) for cell in cells)
+    return max(1, min(settings.cohort, -(-len(cells) // slots), memory))
 
 
 def _scheduler(settings: Sweep) -> Any:
@@ -108,33 +122,43 @@ def _trial(
     sweep: SweepRun,
     server: Mapping[str, str],
 ) -> None:
-    """Run one cell in a worker, and report its progress. `server` has the variables that name the MLflow server.
+    """Run one cohort in a worker, and report its progress. `server` has the variables that name the MLflow server.
 
-    An exception is reported, not raised. Tune repeats a trial that raises, as it repeats one whose worker was lost, but
-    the cell would fail again.
+    A report names its cell by its folder. An exception is reported, not raised. Tune repeats a trial that raises, as it
+    repeats one whose worker was lost, but the cell would fail again.
     """
     import torch
     from ray import tune
 
-    from pipelines.sweep.cell import run_cell  # imported by the workers only: it takes seconds
+    from pipelines.sweep.cohort import Hooks, run_cohort  # imported by the workers only: it takes seconds
     from pipelines.sweep.verify import check_inputs
 
     os.chdir(project)
     os.environ |= server
-    place = dict(config["cell"])
-    folder = Path(place.pop("folder"))
-    cell = Cell(**place)
-    params = task_params[cell.task]
+    folders = {Cell(**cell): Path(folder) for cell, folder in config["cells"]}
+    params = task_params[next(iter(folders)).task]
     torch.set_num_threads(max(1, int(params.sweep.cpus)))
 
-    def show(history: Path) -> AbstractContextManager[None]:
-        return live(sweep.experiment, start_cell_record(params, cell, folder.name, history), sweep.run_id)
+    def show(cell: Cell, history: Path) -> AbstractContextManager[None]:
+        return live(sweep.experiment, start_cell_record(params, cell, folders[cell].name, history), sweep.run_id)
 
-    def log(step: int, figures: Mapping[str, float]) -> None:
-        tune.report({"step": step, "loss": figures["loss"]})
+    def report(cell: Cell, **figures: Any) -> None:
+        tune.report({"key": folders[cell].name, **figures})
 
+    def log(cell: Cell, step: int, figures: Mapping[str, float]) -> None:
+        report(cell, step=step, loss=figures["loss"])
+
+    def fail(cell: Cell, error: Exception) -> None:
+        report(cell, failure=user_message(error) or "".join(traceback.format_exception(error)))
+
+    waiting = set(folders)
     try:
-        check = partial(check_inputs, params, cell, folder)
-        tune.report({"result": run_cell(params, cell, folder, check, log, show)})
+        for cell, outcome in run_cohort(params, folders, Hooks(partial(check_inputs, params), log, show)):
+            waiting.remove(cell)
+            if isinstance(outcome, Exception):
+                fail(cell, outcome)
+            else:
+                report(cell, result=outcome)
     except Exception as error:
-        tune.report({"failure": user_message(error) or traceback.format_exc()})
+        for cell in waiting:
+            fail(cell, error)

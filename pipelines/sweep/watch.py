@@ -12,7 +12,7 @@ from textbook.params import Asha
 
 
 class Watch(Callback):
-    """Reports events to the progress table. The key of a trial is the name of its cell's folder."""
+    """Reports events to the progress table. The key of a cell is the name of its folder."""
 
     def __init__(self, progress: Progress, asha: Asha | None) -> None:
         self.progress = progress
@@ -22,30 +22,35 @@ class Watch(Callback):
         return {}  # Tune pickles its callbacks, but the table exists only in this process
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-        """A worker has started on a cell."""
-        self.progress.started(_key(trial))
+        """A worker has started on a cohort."""
+        for key in _folders(trial):
+            self.progress.started(key)
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:
         """A worker has reported."""
         if "loss" in result:
-            self.progress.step(_key(trial), result["step"], result["loss"])
+            self.progress.step(result["key"], result["step"], result["loss"])
         elif "result" in result:
-            self.progress.done(_key(trial), result["result"])
+            self.progress.done(result["key"], result["result"])
         elif "failure" in result:
-            self.progress.failed(_key(trial), result["failure"])
+            self.progress.failed(result["key"], result["failure"])
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
         """A trial has ended, or the scheduler has ended it early."""
         last = trial.last_result or {}
-        if "result" not in last and "failure" not in last:
-            mark = {**{name: last.get(name) for name in ("step", "loss")}, "asha": self.asha and self.asha.model_dump()}
-            write_json(Path(trial.config["cell"]["folder"]) / STOPPED_FILE, mark)
-            self.progress.stopped(_key(trial))
+        for key, folder in _folders(trial).items():
+            if self.progress.is_running(key):
+                mark = {name: last.get(name) for name in ("step", "loss")}
+                write_json(folder / STOPPED_FILE, {**mark, "asha": self.asha and self.asha.model_dump()})
+                self.progress.stopped(key)
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
         """Tune does not retry the trial any more."""
-        self.progress.failed(_key(trial), "its worker was lost more than sweep.retries times")
+        for key in _folders(trial):
+            if self.progress.is_running(key):
+                self.progress.failed(key, "its worker was lost more than sweep.retries times")
 
 
-def _key(trial: Any) -> str:
-    return Path(trial.config["cell"]["folder"]).name
+def _folders(trial: Any) -> dict[str, Path]:
+    """The folders of a trial's cells by key."""
+    return {Path(folder).name: Path(folder) for _, folder in trial.config["cells"]}

@@ -466,10 +466,10 @@ BOTH: TextbookKind = "contextualized+augmented"
 AXES = ("init", "teacher", "textbook", "top_percent", "seed")  # the fields of `distill` that span the grid of a sweep
 
 
-def student_name(task: str, init: str, teacher: str, textbook: str, top_percent: float = 100) -> str:
+def student_name(task: str, init: str, teacher: str, textbook: str, top_percent: float = 100, shape: str = "") -> str:
     """The name of a student in tables, in progress messages and in MLflow."""
-    suffix = "" if top_percent == 100 else f" · top {top_percent:g} %"
-    return f"{task} · {init} · {teacher} · {textbook}{suffix}"
+    part = "" if top_percent == 100 else f" · top {top_percent:g} %"
+    return f"{task} · {init} · {teacher} · {textbook}{part}" + (f" · {shape}" if shape else "")
 
 
 class Second(Section):
@@ -515,7 +515,10 @@ class Distill(Section):
     max_length: Length
     """Maximum number of tokens in a sentence (or pair); longer ones are truncated."""
     seed: Seed
-    """Random seed of the initial weights and of the training."""
+    """Random seed of the initial weights and of dropout."""
+    order_seed: Seed
+    """Random seed of the order of the batches. Students with the same one can be distilled together in a sweep, with
+    one pass of the teacher for all of them."""
     cuda_graphs: bool
     """On one GPU, replay the training step as a CUDA graph for each padded length, and compile the loss. Not yet
     measured on a GPU."""
@@ -599,7 +602,8 @@ class Asha(Section):
 
 
 class Sweep(Section):
-    """The grid of `make sweep`. A cell is one combination of task, init, teacher, textbook, percentage and seed."""
+    """The grid of `make sweep`. A cell is one combination of task, init, teacher, textbook, percentage, seed and shape
+    of the student."""
 
     inits: Annotated[list[Init], Field(min_length=1)]
     """Values of `distill.init`."""
@@ -611,6 +615,13 @@ class Sweep(Section):
     """Values of `distill.top_percent`; several give Figure 2 of the paper."""
     seeds: Annotated[list[Seed], Field(min_length=1)]
     """Values of `distill.seed`. The seeds of the adaptation are in `adapt.seeds`."""
+    students: dict[Name, Student]
+    """Shapes of the student by name, such as `tiny: {layers: 2, hidden: 96, heads: 12, intermediate: 384}`. Their
+    initial weights are random. `{}`: the shape of the section `student`."""
+    cohort: PositiveInt
+    """The most cells that are distilled together, with one pass of the teacher for all of them. They share task,
+    teacher, textbook and percentage. Fewer if memory or the number of cells that run in parallel asks for it, and none
+    with `asha`, which stops single cells."""
     cpus: Annotated[float, Field(gt=0)]
     """CPU cores per cell."""
     gpus: Annotated[float, Field(ge=0)]

@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from textbook.errors import UserError
 from textbook.languages import language_problem
-from textbook.params import AXES, ClassMetric, NumberMetric, Params, Task
+from textbook.params import AXES, ClassMetric, NumberMetric, Params, Student, Task
 
 MOST_TASKS = 200  # DVC looks at all stages before it runs one; its time grows with the square, to minutes for so many
 
@@ -182,8 +182,14 @@ def _contradictions(params: Params) -> list[str]:
     low, high = params.corpus.min_words, params.corpus.max_words
     if low > high:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
-    if student.hidden % student.heads:
-        problems.append(f"student.hidden = {student.hidden}: must be a multiple of student.heads = {student.heads}")
+    shapes = {"student": student} | {f"sweep.students.{name}": shape for name, shape in params.sweep.students.items()}
+    for key, shape in shapes.items():
+        problems += _shape_contradictions(key, shape, params.distill.relation_heads)
+    if params.sweep.students and params.sweep.inits != ["random"]:
+        problems.append(
+            f"sweep.inits = {params.sweep.inits}: must be ['random'] with sweep.students, because a general student is"
+            " made for the shape of `student` only"
+        )
     axes = ("inits", "teachers", "textbooks", "top_percents", "seeds")
     lists = {f"sweep.{axis}": getattr(params.sweep, axis) for axis in axes}
     lists |= {"adapt.seeds": params.adapt.seeds, "distill.snapshots": params.distill.snapshots}
@@ -192,10 +198,16 @@ def _contradictions(params: Params) -> list[str]:
     late = [step for step in params.distill.snapshots if step > params.distill.steps]
     if late:
         problems.append(f"distill.snapshots = {late[0]}: must not exceed distill.steps = {params.distill.steps}")
-    if student.hidden % params.distill.relation_heads:
-        problems.append(
-            f"distill.relation_heads = {params.distill.relation_heads}: must divide student.hidden = {student.hidden}"
-        )
+    return problems
+
+
+def _shape_contradictions(key: str, shape: Student, relation_heads: int) -> list[str]:
+    """What is wrong with the shape of a student, which has a name in the parameters."""
+    problems = []
+    if shape.hidden % shape.heads:
+        problems.append(f"{key}.hidden = {shape.hidden}: must be a multiple of {key}.heads = {shape.heads}")
+    if shape.hidden % relation_heads:
+        problems.append(f"distill.relation_heads = {relation_heads}: must divide {key}.hidden = {shape.hidden}")
     return problems
 
 

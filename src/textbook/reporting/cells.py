@@ -43,8 +43,8 @@ def done(rows: Sequence[Row]) -> list[Row]:
 
 
 def whole(rows: Sequence[Row]) -> list[Row]:
-    """The rows of cells that used all of their textbook."""
-    return [row for row in rows if float(row["top_percent"]) == 100]
+    """The rows of cells that used all of their textbook, for students of one shape: the first of several."""
+    return [row for row in rows if float(row["top_percent"]) == 100 and _shape(row) == _shape(rows[0])]
 
 
 def at(rows: Sequence[Row], place: Place) -> list[Row]:
@@ -73,9 +73,13 @@ def difference(first: Sequence[Row], second: Sequence[Row], comparisons: Compari
     return Difference(lead, error, inf), False
 
 
-def place_name(init: str, teacher: str, textbook: str, top_percent: float = 100.0) -> str:
-    """The name of a place in the grid, such as `random/task/contextualized`, or `…/20%` of a textbook's best texts."""
-    return "/".join((init, teacher, textbook, *([] if top_percent == 100 else [f"{top_percent:g}%"])))
+def place_name(init: str, teacher: str, textbook: str, top_percent: float = 100.0, shape: str = "") -> str:
+    """The name of a place in the grid, such as `random/task/contextualized`.
+
+    `…/20%` is for a textbook's best texts, and `…/tiny` for a shape of the student.
+    """
+    part = [] if top_percent == 100 else [f"{top_percent:g}%"]
+    return "/".join((init, teacher, textbook, *part, *([shape] if shape else [])))
 
 
 def read_comparisons(rows: Sequence[Row]) -> dict[tuple[str, str, str], Difference]:
@@ -99,7 +103,13 @@ def distinct(rows: Sequence[Row], name: str) -> list[str]:
 
 
 def _name(row: Row) -> str:
-    return place_name(row["init"], row["teacher"], row["textbook"], float(row.get("top_percent") or 100))
+    percent = float(row.get("top_percent") or 100)
+    return place_name(row["init"], row["teacher"], row["textbook"], percent, _shape(row))
+
+
+def _shape(row: Row) -> str:
+    """The name of the student's shape; empty where the sweep has only one."""
+    return row.get("student") or ""
 
 
 def _variance(cells: Sequence[Row]) -> float:

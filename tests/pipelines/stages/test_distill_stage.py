@@ -66,7 +66,7 @@ def test_transformers_loads_the_student_and_its_snapshots(params):
 
 
 def test_only_the_first_percents_of_the_textbook_are_used(params, monkeypatch):
-    monkeypatch.setattr("pipelines.distillation.distil_on", lambda tokens, *_: used.append(tokens))
+    monkeypatch.setattr("pipelines.distillation.distil_on", lambda tokens, *_: used.append(tokens) or {})
     for percent, texts in ((100.0, 100), (20.0, 20), (0.1, 1)):
         used: list[Tokens] = []
         distill = params.distill.model_copy(update={"top_percent": percent})
@@ -109,10 +109,11 @@ def test_a_model_without_some_of_its_weights_is_refused(params, part):
 
 
 def test_a_last_step_that_spoils_the_student_is_noticed(params, monkeypatch):
-    def distill(pair, *_, **__):
-        next(pair.student.parameters()).data[0] = float("nan")
+    def distill(members, *_, **__):
+        next(members[0].pair.student.parameters()).data[0] = float("nan")
+        return [None]
 
-    monkeypatch.setattr("pipelines.distillation.distill", distill)
+    monkeypatch.setattr("pipelines.distillation.distill_cohort", distill)
     with pytest.raises(UserError, match=r"^distill: the weights are not finite .*; try a smaller distill.lr .* than"):
         distil_student(params, "t", MODELS / "t" / "distilled", WORK, live)
     assert not (MODELS / "t" / "distilled").exists()

@@ -2,7 +2,9 @@
 
 import fcntl
 import shutil
-from contextlib import nullcontext
+from collections import defaultdict
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,15 @@ import pytest
 
 from conftest import make_reviews, make_sentences
 from pipelines.paths import CELLS, INIT, TASKS, TEXTBOOKS, teacher_folder
-from pipelines.sweep.cell import run_cell
+from pipelines.sweep.cohort import Hooks, run_cohort
 from pipelines.sweep.grid import Cell
 from textbook.errors import UserError
 from textbook.evaluation.predictions import PREDICTIONS, write_predictions
 from textbook.files import hash_folder, read_json, write_json
 from textbook.models.classifier import load_classifier
-from textbook.models.encoder import load_config, load_tokenizer
+from textbook.models.encoder import load_config, load_encoder, load_tokenizer
 from textbook.models.student import make_student
+from textbook.params import Student
 from textbook.params_file import load_params
 from textbook.training.engine.log import read_history
 
@@ -62,10 +65,13 @@ def params(tiny_teacher, tmp_path, monkeypatch):
 
 
 def make(params, folder, check=lambda: None):
-    """Run the cell, and return its figures and the logged steps of the distillation."""
+    """Run the cell alone, and return its figures and the logged steps of the distillation."""
     steps = []
-    figures = run_cell(params, CELL, folder, check, lambda step, _: steps.append(step), lambda _: nullcontext())
-    return figures, steps
+    hooks = Hooks(lambda _cell, _folder: check(), lambda _cell, step, _: steps.append(step), lambda *_: nullcontext())
+    ((_, outcome),) = run_cohort(params, {CELL: folder}, hooks)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome, steps
 
 
 def test_a_cell_has_figures_models_and_snapshots_and_runs_once(params):
@@ -137,3 +143,63 @@ def test_a_cell_whose_inputs_change_fails_and_keeps_no_work_on_them(params, good
         make(params, folder, check)
     assert {path.name for path in folder.iterdir()} == {".lock"} | ({"earlier"} if kept else set())
     assert make(params, folder)[1] == [10, 20]
+
+
+def test_cells_of_a_cohort_are_the_cells_that_they_would_be_alone(params):
+    """With another seed and another shape of the student; one that fails does not stop the others."""
+    shape = {"tiny": Student(layers=1, hidden=8, heads=2, intermediate=16)}
+    params = params.model_copy(update={"sweep": params.sweep.model_copy(update={"students": shape})})
+    cells = [CELL, replace(CELL, seed=1), replace(CELL, student="tiny"), replace(CELL, seed=2)]
+    logged = defaultdict(list)
+    shown = []
+
+    @contextmanager
+    def show(cell, history):
+        yield
+        shown.append((cell, len(read_history(history))))
+
+    def check(cell, folder):
+        if cell == cells[3] and (folder / "distilled").is_dir():
+            raise UserError("its input changed")
+
+    def run(name, *together):
+        hooks = Hooks(check, lambda cell, step, _: logged[cell].append(step), show)
+        return dict(run_cohort(params, {cell: CELLS / cell.slug / name for cell in together}, hooks))
+
+    outcomes = run("together", *cells)
+    assert list(outcomes) == cells
+    assert str(outcomes[cells[3]]) == "its input changed"
+    assert not (CELLS / cells[3].slug / "together" / "distilled").exists()
+    assert logged == {cell: [10, 20] for cell in cells}
+    assert sorted(shown, key=lambda pair: cells.index(pair[0])) == [(cell, 2) for cell in cells]
+    for cell in cells[:3]:
+        alone = run("alone", cell)[cell]
+        assert {**alone, "seconds": 0} == {**outcomes[cell], "seconds": 0}
+        assert load_config(CELLS / cell.slug / "together" / "student").hidden_size == (8 if cell.student else 16)
+        for part in ("distilled", "student"):
+            one, other = (CELLS / cell.slug / name / part / "model.safetensors" for name in ("alone", "together"))
+            assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_student_that_fails_leaves_its_cohort_and_its_live_run_fails(params, monkeypatch):
+    cells = [CELL, replace(CELL, seed=1)]
+    ended = {}
+
+    @contextmanager
+    def show(cell, _history):
+        ended[cell] = "failed"
+        yield
+        ended[cell] = "done"
+
+    def spoil(params, cell):
+        student = load_encoder(INIT / cell.init)
+        if cell.seed:
+            next(student.parameters()).data[:] = float("nan")
+        return student
+
+    monkeypatch.setattr("pipelines.sweep.cohort._first_weights", spoil)
+    hooks = Hooks(lambda *_: None, lambda *_: None, show)
+    outcomes = dict(run_cohort(params, {cell: CELLS / cell.slug / "key" for cell in cells}, hooks))
+    assert outcomes[cells[0]]["mean"] > 0
+    assert str(outcomes[cells[1]]).startswith("distill: the loss of step 1 is nan; try a smaller distill.lr")
+    assert ended == {cells[0]: "done", cells[1]: "failed"}

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sweep.grid import Cell, choose_cells
+from pipelines.sweep.grid import Cell, choose_cells, group_cells
+from pipelines.sweep.memory import most_in_memory
+from pipelines.sweep.trials import most_together
 from textbook.errors import UserError
-from textbook.params import Params
+from textbook.models.encoder import load_config
+from textbook.models.shapes import student_parameters
+from textbook.params import Asha, Params
 from textbook.params_file import load_params
 
 ROOT = Path(__file__).parents[3]
@@ -81,3 +85,48 @@ def test_every_cell_has_its_own_folder_name_that_states_its_place(params):
     assert len({cell.slug for cell in cells}) == len(cells) == 2 * 2 * 4 * 2 * 2
     half = Cell("sst2", "random", "task", "contextualized", 1, 0.5)
     assert half.slug == "sst2-random-task-contextualized-0.5-1"
+
+
+def test_cells_with_the_same_task_teacher_and_textbook_form_cohorts(params):
+    grid = params.sweep.model_copy(update={"seeds": [0, 1, 2], "inits": ["random"], "textbooks": ["general"]})
+    cells = choose_cells(params.model_copy(update={"sweep": grid}), [])
+    assert len(cells) == 6
+    for most, sizes in ((8, [3, 3]), (3, [3, 3]), (2, [1, 2, 1, 2]), (1, [1] * 6)):
+        groups = group_cells(cells, most)
+        assert [len(group) for group in groups] == sizes
+        assert [cell for group in groups for cell in group] == sorted(cells, key=lambda cell: cell.teacher != "task")
+        assert all(len({cell.cohort for cell in group}) == 1 for group in groups)
+
+
+def test_shapes_of_the_student_are_an_axis(params):
+    tiny = params.student.model_copy(update={"layers": 1})
+    grid = params.sweep.model_copy(update={"students": {"tiny": tiny, "small": params.student}, "inits": ["random"]})
+    params = params.model_copy(update={"sweep": grid})
+    cells = choose_cells(params, ["student=tiny", "textbook=general", "teacher=task"])
+    assert cells == [Cell("rotten_tomatoes", "random", "task", "general", 0, 100.0, "tiny")]
+    assert str(cells[0]) == "rotten_tomatoes · random · task · general · tiny"
+    assert cells[0].params(params).student == tiny
+    assert len(choose_cells(params, [])) == 2 * 2 * 4
+
+
+def test_a_cohort_is_no_larger_than_memory_and_idle_slots_allow(params, monkeypatch):
+    monkeypatch.setattr("pipelines.sweep.trials.most_in_memory", lambda *_: 3)
+    cells = choose_cells(params, [])
+    tasks = {"rotten_tomatoes": params}
+    stopping = params.sweep.model_copy(update={"asha": Asha(grace_steps=10, reduction=2)})
+    for settings, count, slots, most in (
+        (params.sweep, 16, 2, 3),
+        (params.sweep.model_copy(update={"cohort": 2}), 16, 2, 2),
+        (params.sweep, 4, 2, 2),
+        (params.sweep, 1, 2, 1),
+        (stopping, 16, 2, 1),
+    ):
+        assert most_together(settings, tasks, cells[:count], slots) == most
+
+
+def test_memory_bounds_the_students_of_a_slot(params, tiny_teacher, monkeypatch):
+    monkeypatch.setattr("pipelines.sweep.memory.locate", lambda _: tiny_teacher)
+    parameters = student_parameters(params.student, load_config(tiny_teacher))
+    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4, "SC_PHYS_PAGES": 16 * parameters}[name])
+    assert most_in_memory(params, 1) == 2  # half of 64 bytes a parameter, of which a student needs 16
+    assert most_in_memory(params, 2) == 1

@@ -117,8 +117,8 @@ def test_all_code_of_a_cell_is_hashed():
         Path("pipelines/sweep/cell.py"),
         Path("pipelines/adaptation.py"),
         Path("src/textbook/evaluation/relation_loss.py"),
-        Path("src/textbook/training/distillation/distill.py"),
-    } <= set(source_files("pipelines.sweep.cell"))
+        Path("src/textbook/training/distillation/cohort.py"),
+    } <= set(source_files("pipelines.sweep.cohort"))
 
 
 def test_a_cell_needs_the_teacher_it_is_distilled_from_and_the_one_it_is_compared_with(params):

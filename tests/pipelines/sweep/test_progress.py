@@ -13,7 +13,7 @@ FIGURES = {"metric": "accuracy", "mean": 80.0, "std": 0.5, "seconds": 120.0}
 
 @pytest.fixture
 def progress():
-    return Progress(NAMES, slots=1, console=Console(file=StringIO(), width=200))
+    return Progress(NAMES, slots=1, cohorts={"k1": 1, "k2": 1}, console=Console(file=StringIO(), width=200))
 
 
 def printed(progress):
@@ -48,5 +48,5 @@ def test_on_a_terminal_a_table_shows_the_state_of_each_cell(progress):
     console = Console(file=StringIO(), width=200)
     console.print(progress._table())
     first, second = (line.split() for line in console.file.getvalue().splitlines() if line.strip().startswith("films"))
-    assert first[-3:] == ["running", "40", "2.500"]
-    assert second[-5:] == ["done", "accuracy", "80.0", "±", "0.5"]
+    assert first[-4:] == ["1", "running", "40", "2.500"]
+    assert second[-6:] == ["1", "done", "accuracy", "80.0", "±", "0.5"]

@@ -186,14 +186,16 @@ def test_every_line_of_the_log_has_all_figures(tiny_teacher):
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments_do_not_change_the_weights(tiny_teacher, tmp_path):
+@pytest.mark.parametrize(("students", "kills"), [(1, 20), (3, 50)])
+def test_kills_at_random_moments_do_not_change_the_weights(tiny_teacher, tmp_path, students, kills):
     script = Path(__file__).with_name("killed_children.py")
-    for kills in (0, 20):
-        command = [sys.executable, script, tiny_teacher, tmp_path / str(kills), str(kills)]
+    for count in (0, kills):
+        command = [sys.executable, script, tiny_teacher, tmp_path / str(count), str(count), str(students)]
         path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
         environment = {**os.environ, "PYTHONPATH": path}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / "20" / "killed").read_text() == "20"
-    uninterrupted, resumed = (load_file(tmp_path / kills / "student.safetensors") for kills in ("0", "20"))
-    assert all(torch.equal(uninterrupted[name], resumed[name]) for name in uninterrupted)
+    assert (tmp_path / str(kills) / "killed").read_text() == str(kills)
+    for student in range(students):
+        uninterrupted, resumed = (load_file(tmp_path / str(n) / f"{student}.safetensors") for n in (0, kills))
+        assert all(torch.equal(uninterrupted[name], resumed[name]) for name in uninterrupted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,14 @@ class DistillationPair:
 def load_pair(
     teacher: Path, student: PreTrainedModel, settings: Distill, dtype: torch.dtype = torch.float32
 ) -> DistillationPair:
-    """Load a teacher and pair it with a student. The student's last layer is compared.
+    """Load a teacher and pair it with a student; see `load_pairs`."""
+    return load_pairs(teacher, [student], settings, dtype)[0]
+
+
+def load_pairs(
+    teacher: Path, students: Sequence[PreTrainedModel], settings: Distill, dtype: torch.dtype = torch.float32
+) -> list[DistillationPair]:
+    """Load a teacher and pair it with each of several students. A student's last layer is compared.
 
     Args:
         teacher: a Hugging Face folder.
@@ -46,15 +54,13 @@ def load_pair(
     Raises:
         UserError: the teacher cannot be loaded.
     """
-    config = load_config(teacher)
-    return DistillationPair(
-        load_encoder(teacher, dtype),
-        student,
-        teacher_layer=resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type),
-        student_layer=student.config.num_hidden_layers,
-        relation_heads=settings.relation_heads,
-        pad_id=load_tokenizer(teacher).pad_token_id,
-    )
+    config, encoder = load_config(teacher), load_encoder(teacher, dtype)
+    layer = resolve_layer(settings.teacher_layer, config.num_hidden_layers, config.model_type)
+    pad_id = load_tokenizer(teacher).pad_token_id
+    return [
+        DistillationPair(encoder, student, layer, student.config.num_hidden_layers, settings.relation_heads, pad_id)
+        for student in students
+    ]
 
 
 def check_pair(pair: DistillationPair, tokens: Tokens) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -19,10 +18,12 @@ from torch.optim import Optimizer
 from textbook.errors import UserError
 from textbook.files import atomic_write, remove
 from textbook.training.engine.interrupt import sigterm_as_event
+from textbook.training.engine.random_state import random_state, set_random_state
 from textbook.training.engine.replica import ALONE, Replica
 
 KEPT = 2  # the newest one, and the one before it in case the newest is damaged
 CHECKPOINT_SECONDS = 60
+TERMINATED = 128 + signal.SIGTERM  # the exit status of a run that SIGTERM ended
 _NAMES = "[0-9]*.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -77,13 +78,21 @@ class Checkpoints:
         Raises:
             SystemExit: SIGTERM was received.
         """
-        due = due or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS
-        ending, due = self.replica.any(self._terminated.is_set(), due)
-        if self.folder and (due or ending):
+        ending, due = self.replica.any(self._terminated.is_set(), due or self.old())
+        if due or ending:
+            self.save(steps, extra)
+        if ending:
+            raise SystemExit(TERMINATED)
+
+    def old(self) -> bool:
+        """Whether the last checkpoint is so old that a new one is due."""
+        return time.monotonic() - self._saved_at > CHECKPOINT_SECONDS
+
+    def save(self, steps: int, extra: Callable[[], Mapping[str, Tensor]] = dict) -> None:
+        """Save the state after `steps` steps, if there is a folder; see `after_step`."""
+        if self.folder:
             save_checkpoint(self.folder, steps, self._model, self._optimizer, self.run, self.replica, extra())
             self._saved_at = time.monotonic()
-        if ending:
-            raise SystemExit(128 + signal.SIGTERM)
 
 
 def save_checkpoint(
@@ -99,7 +108,7 @@ def save_checkpoint(
 
     All processes must call it; the first one writes. All checkpoints but the newest `KEPT` are removed.
     """
-    random = {name: replica.gather(state) for name, state in _random_state().items()}
+    random = {name: replica.gather(state) for name, state in random_state().items()}
     if replica.rank:
         return
     tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -137,11 +146,7 @@ def load_checkpoint(
     load_weights(model, tensors, path)
     _restore(optimizer, strip_prefix(tensors, "optimizer."))
     # After a change of the number of devices, processes without a saved state keep the state from their seed.
-    random = strip_prefix(tensors, f"random.{replica.rank}.")
-    if "cpu" in random:
-        torch.set_rng_state(random["cpu"])
-    if "cuda" in random and torch.cuda.is_available():
-        torch.cuda.set_rng_state(random["cuda"])
+    set_random_state(strip_prefix(tensors, f"random.{replica.rank}."))
     return int(path.stem), strip_prefix(tensors, "extra.")
 
 
@@ -190,8 +195,3 @@ def _restore(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
     numbers = {int(name.split(".")[0]) for name in moments}
     state["state"] = {number: {name: moments[f"{number}.{name}"] for name in _MOMENTS} for number in numbers}
     optimizer.load_state_dict(state)
-
-
-def _random_state() -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    return states | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
