@@ -21,7 +21,8 @@ from torch import nn
 from tqdm import tqdm
 from transformers import AutoModel
 
-from benchmarks.distill import RESULTS, SMALL, read_all_layers
+from benchmarks.distill import RESULTS, read_all_layers
+from benchmarks.setting import SETTINGS, SMALL
 from textbook.files import write_json
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer
 from textbook.models.student import make_student
@@ -41,18 +42,7 @@ RELATION_HEADS = 24
 
 def make_settings(steps: int) -> Any:
     """The settings of both loops, as attributes: `textbook.params` needs pydantic."""
-    return SimpleNamespace(
-        steps=steps,
-        batch=16,
-        lr=2e-3,
-        warmup=0.05,
-        weight_decay=0.01,
-        seed=0,
-        order_seed=0,
-        cuda_graphs=False,
-        shard_teacher=False,
-        snapshots=[],
-    )
+    return SimpleNamespace(**{**SETTINGS, "lr": 2e-3, "warmup": 0.05}, steps=steps, batch=16)
 
 
 def new_student(teacher: Path) -> Any:
@@ -71,7 +61,7 @@ def plain_losses(teacher_folder: Path, tokens: Tokens, settings: Any) -> list[fl
     read_teacher = read_all_layers(teacher, teacher.config.num_hidden_layers)
     read_student = read_all_layers(student, SMALL.layers)
     optimizer = make_optimizer(student, settings.weight_decay)
-    stream = BatchStream(tokens.offsets, settings.batch, settings.seed)
+    stream = BatchStream(tokens.offsets, settings.batch, settings.order_seed)
     losses = []
     for step in tqdm(range(settings.steps), desc="plain", unit="step"):
         batch = make_batch(tokens, stream.rows(step), teacher.config.pad_token_id, multiple=LENGTH)

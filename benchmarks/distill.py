@@ -27,10 +27,12 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
-from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase, RobertaConfig
+from transformers import PreTrainedTokenizerBase
 
+from benchmarks.cohorts import measure_cohorts
+from benchmarks.setting import SETTINGS, Setting, make_setting, models
 from textbook.files import atomic_write, write_json
-from textbook.models.encoder import QkvReader, load_config, load_tokenizer, resolve_layer
+from textbook.models.encoder import QkvReader, load_tokenizer
 from textbook.models.flops import distillation_flops
 from textbook.models.student import make_student
 from textbook.training.distillation.cohort import LOG_EVERY
@@ -42,29 +44,13 @@ from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.device import Device, best_device, measured_flops, peak_flops
 from textbook.training.engine.feed import Batch, make_batch
 from textbook.training.engine.optimizer import make_optimizer, set_rate
-from textbook.training.engine.tokens import Tokens, tokenize
+from textbook.training.engine.tokens import tokenize
 
 RESULTS = Path("benchmarks/results")
 LENGTH = 128
 SENTENCES = 100_000
 TOKENIZED = 20_000
-# Shapes with plain attributes: `textbook.params` needs pydantic.
-SMALL: Any = SimpleNamespace(layers=3, hidden=192, heads=12, intermediate=768)
-PAPER: Any = SimpleNamespace(layers=6, hidden=384, heads=12, intermediate=1536)
 LIBRARY, RECORDED = "the library's loop", "the library's loop, with cuda_graphs"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The models, batches and tokens of the benchmark."""
-
-    teacher: Any
-    teacher_layer: int
-    shape: Any
-    heads: int
-    batch: int
-    pad_id: int
-    tokens: Tokens
 
 
 @dataclass(frozen=True)
@@ -185,18 +171,8 @@ def run_library(setting: Setting, device: Device, steps: int, graphs: bool = Fal
     teacher, student = models(setting, "sdpa")
     lines: list[dict[str, float]] = []
     warm = 300 if graphs else LOG_EVERY  # steps in which all lengths are recorded
-    settings: Any = SimpleNamespace(
-        steps=warm + -(-steps // LOG_EVERY) * LOG_EVERY,
-        batch=setting.batch,
-        lr=1e-4,
-        warmup=0.01,
-        weight_decay=0.01,
-        seed=0,
-        order_seed=0,
-        cuda_graphs=graphs,
-        shard_teacher=False,
-        snapshots=[],
-    )
+    all_steps = warm + -(-steps // LOG_EVERY) * LOG_EVERY
+    settings: Any = SimpleNamespace(**{**SETTINGS, "cuda_graphs": graphs}, steps=all_steps, batch=setting.batch)
     pair = DistillationPair(
         teacher,
         student,
@@ -209,15 +185,6 @@ def run_library(setting: Setting, device: Device, steps: int, graphs: bool = Fal
     measured = lines[warm // LOG_EVERY :]
     speed = len(measured) / sum(1 / line["tokens_per_second"] for line in measured)
     return speed, max(line["waiting"] for line in measured)
-
-
-def models(setting: Setting, attention: str) -> tuple[PreTrainedModel, PreTrainedModel]:
-    """Teacher and student with random weights, because the speed does not depend on the weights."""
-    torch.manual_seed(0)
-    teacher = AutoModel.from_config(setting.teacher, attn_implementation=attention)
-    student = make_student(setting.shape, setting.teacher, seed=0)
-    student.set_attn_implementation(attention)
-    return teacher, student
 
 
 def tokenizing(tokenizer: PreTrainedTokenizerBase, sentences: list[str]) -> dict[str, int]:
@@ -252,19 +219,6 @@ def write_profile(setting: Setting, variant: Variant, device: Device, path: Path
     print(table)
 
 
-def make_setting(teacher: Path, tokens: Tokens, device: Device) -> Setting:
-    """The paper's setting with a GPU, otherwise the quickstart's. Both use the texts of the textbook."""
-    config = load_config(teacher)
-    if device.kind.type == "cuda":
-        large = RobertaConfig(vocab_size=50265, max_position_embeddings=514, pad_token_id=1, type_vocab_size=1)
-        large.update(
-            {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-        )
-        layer = resolve_layer("auto", 24, "roberta")
-        return Setting(large, layer, PAPER, 64, 256, 1, tokens)
-    return Setting(config, config.num_hidden_layers, SMALL, 24, 64, config.pad_token_id, tokens)
-
-
 def main() -> None:
     """Measure all loops, print the table and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -289,6 +243,7 @@ def main() -> None:
     speeds[LIBRARY], waiting = run_library(setting, device, chosen.steps)
     if on_gpu:
         speeds[RECORDED], waiting = run_library(setting, device, chosen.steps, graphs=True)
+    cohorts = {} if on_gpu else measure_cohorts(setting, device, chosen.steps)
     plain, before = speeds[variants[0].name], speeds[variants[-1].name]
     fastest = max(speeds[LIBRARY], speeds.get(RECORDED, 0.0))
     figures = {
@@ -297,6 +252,7 @@ def main() -> None:
         "speedup_vs_plain": round(fastest / plain, 2),
         # PyTorch's dropout and the plain relation loss, as in the loop until commit c3a700f.
         **({} if on_gpu else {"before": round(before)}),
+        **cohorts,
         "share_of_peak": round(fastest * useful / peak, 4),
         "peak_tflops": round(peak / 1e12, 3),
         "waiting_for_data": round(waiting, 5),
@@ -309,6 +265,9 @@ def main() -> None:
     print(f"{'loop':60} {'tokens/s':>9} {'vs plain':>8} {'of peak':>8}")
     for loop, speed in speeds.items():
         print(f"{loop:60} {speed:9,.0f} {speed / plain:7.1f}x {speed * useful / peak:8.1%}")
+    for name, cohort in cohorts.items():
+        for count, speed in cohort.items():
+            print(f"{f'{name}: {count} students, tokens/s of all':60} {speed:9,} {speed / cohort['1']:7.2f}x of one")
     print(f"waiting for data: at most {waiting:.2%} of the time")
     if chosen.profile:
         write_profile(setting, variants[-1], device, RESULTS / f"{name}-profile.txt")

@@ -166,6 +166,8 @@ def make_project(folder: Path, teacher: Path) -> Project:
             "textbooks": ["general", "augmented", "contextualized", "contextualized+augmented"],
             "top_percents": [100],
             "seeds": [0],
+            "students": {},
+            "cohort": 8,
             "cpus": 1,
             "gpus": 0,
             "retries": 3,

@@ -224,6 +224,31 @@ def test_a_full_disk_is_one_line_and_with_free_space_the_cell_succeeds(project, 
     assert figures(finish(project, start(project, *part))) == figures(undisturbed[:1])
 
 
+def test_seeds_and_shapes_share_a_pass_of_the_teacher(project):
+    """One cohort of four students, with runs and rows of their own."""
+    shapes = {"tiny": {"layers": 1, "hidden": 8, "heads": 2, "intermediate": 16}}
+    shapes["small"] = {"layers": 2, "hidden": 16, "heads": 2, "intermediate": 32}
+    project.change(sweep__students=shapes, sweep__inits=["random"], sweep__seeds=[0, 1], sweep__cpus=2)
+    table = finish(project, start(project, "textbook=contextualized", "teacher=task"))
+    project.change(sweep__students={}, sweep__inits=["random", "general"], sweep__seeds=[0], sweep__cpus=1)
+    assert [(row["student"], row["seed"]) for row in table] == [
+        ("tiny", "0"),
+        ("small", "0"),
+        ("tiny", "1"),
+        ("small", "1"),
+    ]
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    for row in table:
+        run = client.get_run(row["run_id"])
+        assert run.info.run_name == f"films · random · task · contextualized · {row['student']}"
+        assert run.data.params["student.hidden"] == str(shapes[row["student"]]["hidden"])
+        assert run.data.metrics["student/accuracy"] == float(row["mean"])
+    with (project.folder / "reports" / "comparisons.csv").open(newline="") as file:
+        (pair,) = csv.DictReader(file)
+    names = [f"random/task/contextualized/{name}" for name in ("tiny", "small")]
+    assert [pair["first"], pair["second"]] == names
+
+
 def test_bad_cells_are_stopped_early_and_not_started_again(project):
     """ASHA over four seeds stops some of them."""
     asha = {"grace_steps": 10, "reduction": 2}
