@@ -1,26 +1,21 @@
 """Fine-tuning an encoder on a task with every seed, and keeping the best model."""
 
-import tempfile
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
-from textbook.evaluation.metrics import measure_classifier, read_validation
-from textbook.evaluation.predictions import PREDICTIONS, write_predictions
-from textbook.files import atomic_write, write_json
-from textbook.models.classifier import load_classifier, read_classifier
+from textbook.adaptation.seed import HISTORY, METRICS, MODEL, SeedJob
+from textbook.adaptation.side_by_side import run_seeds
+from textbook.evaluation.predictions import PREDICTIONS, read_predictions, write_predictions
+from textbook.files import atomic_write, read_json, remove, write_json
+from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
-from textbook.params import Adapt, Task
-from textbook.tasks.splits import TRAIN, VALIDATION, with_classes
+from textbook.params import Adapt, Metric, Task
+from textbook.tasks.splits import TRAIN, with_classes
 from textbook.training.engine.checks import check_readable
 from textbook.training.engine.device import best_device
-from textbook.training.engine.log import log_to_file
-from textbook.training.finetuning.finetune import finetune
-from textbook.training.finetuning.labelled import check_labelled, read_labelled
-from textbook.training.finetuning.objective import make_objective
+from textbook.training.finetuning.labelled import read_labelled
 from textbook.training.finetuning.predict import predict
 
 GiveEncoder = Callable[[int, Path], Path]
@@ -47,54 +42,59 @@ def adapt_encoder(
         train_words: train the word embeddings too.
 
     Raises:
-        UserError: a model cannot read the texts or has too few outputs, or a loss or a weight is not finite.
+        UserError: a model cannot read the texts or has too few outputs, a loss or a weight is not finite, or the
+            process of a seed was killed.
         SystemExit: SIGTERM was received.
     """
     task = with_classes(task, data)
-    tokenizer, device = load_tokenizer(teacher), best_device()
-    pad_id = tokenizer.pad_token_id
-    train = read_labelled(data, TRAIN, tokenizer, settings.max_length)
-    validation = read_validation(data, tokenizer, settings.max_length)
-    measure = partial(measure_classifier, splits=validation, metrics=task.metrics, pad_id=pad_id, device=device)
-
-    def predict_as_teacher() -> NDArray[np.float32]:
-        model = read_classifier(teacher)
-        check_readable(model.config, train.tokens, pad_id, whose="teacher", section="adapt")
-        return predict(model, train.tokens, pad_id=pad_id, device=device)
-
-    objective = make_objective(settings, train.labels, len(task.outputs), predict_as_teacher)
-    runs: list[dict[str, float]] = []
-    scores: list[float] = []
-    outputs: dict[int, NDArray[np.float32]] = {}
     with atomic_write(target) as temporary:
-        temporary.mkdir()
+        work = temporary / "seeds"
+        work.mkdir(parents=True)
+        targets = work / "targets.safetensors" if settings.targets != "gold" else None
+        if targets:
+            _write_targets(teacher, data, settings, targets)
+        jobs = []
         for seed in settings.seeds:
-            with tempfile.TemporaryDirectory() as name:
-                encoder = encoder_of(seed, Path(name))
-                model = load_classifier(encoder, task.outputs, seed, regression=task.regression)
-            model.get_input_embeddings().requires_grad_(train_words)
-            for rows in validation.values():
-                check_labelled(model.config, rows, pad_id, "adapt")
-            metrics = finetune(
-                model,
-                train,
-                settings,
-                seed,
-                measure=measure,
-                pad_id=pad_id,
-                device=device,
-                name=f"{target.name}, seed {seed}",
-                section="adapt",
-                objective=objective,
-                patience=settings.patience,
-                log=log_to_file(temporary / f"history-{seed}.jsonl"),
+            folder = work / str(seed)
+            (folder / "encoder").mkdir(parents=True)
+            encoder = encoder_of(seed, folder / "encoder")
+            job = SeedJob(
+                name=target.name,
+                teacher=teacher,
+                data=data,
+                task=task,
+                settings=settings,
+                train_words=train_words,
+                targets=targets,
+                seed=seed,
+                encoder=encoder,
+                folder=folder,
             )
-            runs.append(metrics)
-            scores.append(metrics[task.metrics[0]])
-            outputs[seed] = predict(model, validation[VALIDATION].tokens, pad_id=pad_id, device=device)
-            if scores.index(max(scores)) == len(scores) - 1:  # of equal seeds, the first is the best
-                model.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        write_predictions(temporary / PREDICTIONS, validation[VALIDATION].labels, outputs)
-        best = settings.seeds[scores.index(max(scores))]
-        write_json(temporary / "result.json", {"runs": runs, "seeds": settings.seeds, "best_seed": best})
+            jobs.append(job)
+        run_seeds(jobs)
+        _collect(jobs, task.metrics[0], temporary)
+        remove(work)
+
+
+def _write_targets(teacher: Path, data: Path, settings: Adapt, path: Path) -> None:
+    """Write the teacher's logits for the training rows [rows, outputs]."""
+    tokenizer = load_tokenizer(teacher)
+    pad_id, tokens = tokenizer.pad_token_id, read_labelled(data, TRAIN, tokenizer, settings.max_length).tokens
+    model = read_classifier(teacher)
+    check_readable(model.config, tokens, pad_id, whose="teacher", section="adapt")
+    save_file({"logits": predict(model, tokens, pad_id=pad_id, device=best_device())}, path)
+
+
+def _collect(jobs: Sequence[SeedJob], metric: Metric, folder: Path) -> None:
+    """Put the best model, and what is known of all seeds, into a folder. Of equal seeds, the first is the best."""
+    runs = [read_json(job.folder / METRICS) for job in jobs]
+    best = max(range(len(jobs)), key=lambda number: runs[number][metric])
+    for path in (jobs[best].folder / MODEL).iterdir():
+        path.rename(folder / path.name)
+    for job in jobs:
+        (job.folder / HISTORY).rename(folder / f"history-{job.seed}.jsonl")
+    labels, _ = read_predictions(jobs[0].folder / PREDICTIONS)
+    outputs = {job.seed: read_predictions(job.folder / PREDICTIONS)[1][0] for job in jobs}
+    write_predictions(folder / PREDICTIONS, labels, outputs)
+    seeds = [job.seed for job in jobs]
+    write_json(folder / "result.json", {"runs": runs, "seeds": seeds, "best_seed": seeds[best]})
