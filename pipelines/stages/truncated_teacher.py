@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.adaptation import adapt_encoder
+from pipelines.adaptation import adapt_on_task
 from pipelines.cli import run
 from pipelines.paths import ASSETS, MODELS
 from textbook.assets.manifest import locate
@@ -22,7 +22,7 @@ def main(params: Params, task: str) -> None:
         keep_first_layers(load_encoder(pretrained), params.student.layers).save_pretrained(folder)
         return folder
 
-    adapt_encoder(settings, task, write_truncated, MODELS / task / "truncated_teacher", train_words=about.train_words)
+    adapt_on_task(settings, task, write_truncated, MODELS / task / "truncated_teacher", train_words=about.train_words)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
-import pipelines.adaptation
+import textbook.adaptation.seed
 from conftest import make_reviews
 from pipelines.adaptation import adapt_distilled, adapt_from_scratch
 from pipelines.paths import TASKS, teacher_folder
@@ -72,7 +72,7 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     def score(*_: Any, **__: Any) -> dict[str, float]:
         return {"accuracy": scores.pop(0), "standard_error": 0.1}
 
-    monkeypatch.setattr(pipelines.adaptation, "measure_classifier", score)
+    monkeypatch.setattr(textbook.adaptation.seed, "measure_classifier", score)
     return scores
 
 
@@ -104,7 +104,7 @@ def test_a_validation_text_that_is_too_long_is_refused_before_the_first_step(
     make_params: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_task(longest=80)
-    monkeypatch.setattr(pipelines.adaptation, "finetune", pytest.fail)
+    monkeypatch.setattr(textbook.adaptation.seed, "finetune", pytest.fail)
     with pytest.raises(UserError, match=r"has a text of 82 tokens, but the student reads at most 64: adapt.max_length"):
         adapt_distilled(make_params(max_length=100), TASK, STUDENT, TARGET)
 

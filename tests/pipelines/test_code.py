@@ -53,6 +53,7 @@ def test_a_cell_is_keyed_by_all_code_that_makes_and_measures_it():
         "pipelines/adaptation.py",
         "pipelines/distillation.py",
         "pipelines/sweep/cell.py",
+        "src/textbook/adaptation/adapt.py",
         "src/textbook/evaluation/relation_loss.py",
         "src/textbook/training/distillation/relations.py",
         "src/textbook/training/finetuning/finetune.py",

@@ -116,6 +116,7 @@ def test_all_code_of_a_cell_is_hashed():
     assert {
         Path("pipelines/sweep/cell.py"),
         Path("pipelines/adaptation.py"),
+        Path("src/textbook/adaptation/adapt.py"),
         Path("src/textbook/evaluation/relation_loss.py"),
         Path("src/textbook/training/distillation/cohort.py"),
     } <= set(source_files("pipelines.sweep.cohort"))

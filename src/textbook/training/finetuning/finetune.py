@@ -1,6 +1,6 @@
 """Fine-tuning a classifier: teachers, and students in task mode adaptation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from textbook.training.finetuning.labelled import Labelled, check_labelled
 from textbook.training.finetuning.objective import GOLD, Objective
 from textbook.training.finetuning.predict import Measure
 
+ReportStep = Callable[[int, str], None]
+"""Called after every step with the number of steps done, and after an epoch with a short text on it, otherwise ''."""
+
 
 def finetune(
     model: nn.Module,
@@ -39,6 +42,7 @@ def finetune(
     patience: int | None = None,
     log: Log = silent,
     checkpoints: Path | None = None,
+    report: ReportStep | None = None,
 ) -> dict[str, float]:
     """Train a classifier in place.
 
@@ -53,6 +57,7 @@ def finetune(
         log: called after every epoch with `loss` (the mean over the epoch) and the metrics.
         checkpoints: a folder used by this run only. The run resumes from the newest checkpoint in it and ends with the
             same weights.
+        report: shows the progress elsewhere; None: a progress bar does.
 
     Returns:
         The metrics after the last epoch. With patience, the metrics of the best epoch. That epoch is selected on the
@@ -75,7 +80,7 @@ def finetune(
     losses = list(extra.get("losses", torch.zeros(0)).to(device.kind))  # of the epoch so far
     metrics: dict[str, float] = {}
     best = BestEpoch()
-    bar = tqdm(total=steps, initial=done, desc=name, unit="step")
+    bar = tqdm(total=steps, initial=done, desc=name, unit="step", disable=report is not None)
     with bar as progress, saver.saving_on_sigterm(), faster_on_cpu(model):
         for step in range(done, steps):
             model.train()
@@ -90,6 +95,7 @@ def finetune(
             losses.append(loss.detach())
             progress.update()
             epoch, remainder = divmod(step + 1, stream.per_epoch)
+            text = ""
             if remainder == 0:
                 mean, losses = float(torch.stack(losses).mean()), []
                 check_loss(mean, name, epoch, f"{section}.lr", settings.lr)
@@ -97,7 +103,10 @@ def finetune(
                 metrics = measure(model)
                 log(epoch, {"loss": mean, **metrics})
                 deciding, value = next(iter(metrics.items()))
-                progress.set_postfix_str(f"loss {mean:.3f}, {deciding} {value:.3f}")
+                text = f"loss {mean:.3f}, {deciding} {value:.3f}"
+                progress.set_postfix_str(text)
+            if report:
+                report(step + 1, text)
             saver.after_step(step + 1, due=remainder == 0, extra=partial(_as_tensor, losses))
             if remainder == 0 and patience is not None and best.update(model, epoch, metrics) >= patience:
                 break
