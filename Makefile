@@ -14,13 +14,14 @@ else
 TORCH_WHEEL := $(TORCH)
 endif
 TORCH_FROM := $(addprefix --extra-index-url ,$(TORCH_INDEX))
-# Python compiles files when it first imports them, if it may write then. Most never are, and compiling all takes a minute.
-PIP := python -m pip install -qq --disable-pip-version-check $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
+# Python compiles files when it first imports them. Most never are, and compiling all takes a minute.
+PIP := python -m pip install -qq --disable-pip-version-check --no-compile
 # Tests run in two processes with a thread each: tiny models gain nothing from more threads.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PORT ALIAS  # as all variables of the command line are; a shell reads none of them as code
+export PYTHONDONTWRITEBYTECODE :=  # containers often set it; each of twenty stages would then compile all its imports
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 

@@ -35,7 +35,7 @@ def compare_places(task_params: Mapping[str, Params], folders: Mapping[Cell, Pat
         names, metric = list(models), task_params[task].task(task).metrics[0]
         for (one, other), difference in differences(metric, list(models.values())).items():
             figures = in_points(difference, 3)
-            about = {"task": task, "metric": metric, "first": names[one], "second": names[other]}
+            about: dict[str, Any] = {"task": task, "metric": metric, "first": names[one], "second": names[other]}
             value, freedom = figures.pop("value"), round(difference.freedom, 2)
             rows.append({**about, "difference": value, **figures, "freedom": freedom})
     return rows

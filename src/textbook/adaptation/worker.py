@@ -25,7 +25,7 @@ def main() -> None:
         print(json.dumps(event), file=events, flush=True)
 
     warnings.simplefilter("ignore", FutureWarning)
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         job = SeedJob.model_validate_json(sys.stdin.buffer.read())
         torch.set_num_threads(job.threads)
