@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import run
+from pipelines.sweep.claims import CLAIMS_TABLE, write_claims
 from pipelines.sweep.grid import choose_cells
 from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of, with_done_cells
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
@@ -49,7 +50,8 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     write_tables(task_params, folders, client, sweep)
     counts = Counter(state_of(folder, params.sweep.asha) for folder in folders.values())
     print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    end_sweep(client, sweep, [SWEEP_TABLE, COMPARISONS], complete=not counts[FAILED])
+    verdicts = write_claims(SWEEP_TABLE, COMPARISONS)
+    end_sweep(client, sweep, [SWEEP_TABLE, COMPARISONS, CLAIMS_TABLE], verdicts, complete=not counts[FAILED])
     if counts[FAILED]:
         raise UserError(f"{counts[FAILED]} cells failed; run `make sweep` again to retry them")
 
