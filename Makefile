@@ -20,13 +20,16 @@ PIP := python -m pip install -qq --disable-pip-version-check --no-compile
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+# An option of a command, if the variable is given on the command line: others may have it in the environment.
+given = $(if $(filter command,$(origin $1)),--$2="$$$1")
+
 export PORT ALIAS  # as all variables of the command line are; a shell reads none of them as code
 export PYTHONDONTWRITEBYTECODE :=  # containers often set it; each of twenty stages would then compile all its imports
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup params quickstart sweep student test test-all check ui pull rollback report bench bench-retrieval \
+.PHONY: help setup params new-task quickstart sweep student test test-all check ui pull rollback report bench bench-retrieval \
 	bench-distill bench-zero lock clean
 
 help: ## Show this text
@@ -50,6 +53,10 @@ $(VENV)/.ready: requirements.lock torch.lock pyproject.toml
 
 params: setup ## Write params.yaml for a profile: make params PROFILE=reduced-cpu
 	@python -m pipelines.commands.params "$$PROFILE"
+
+new-task: setup ## Look at your own data, and add a task on it to params.yaml: make new-task FILE=tickets.csv
+	@python -m pipelines.commands.new_task $(call given,NAME,name) $(call given,TEXT,text) $(call given,TEXT2,text2) \
+		$(call given,LABEL,label) $(if $(filter 1,$(YES)),--yes) -- "$$FILE"
 
 quickstart: setup ## Run the whole pipeline on the shipped example and show the results
 	@dvc repro metrics register

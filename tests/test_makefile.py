@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 WRONG = {
     "setup": [["VENV=new", "PYTHON=nonsense"]],
     "params": [["PROFILE=nonsense"], []],
+    "new-task": [["FILE=nonsense"], ["FILE=it's $(touch ran).csv", "NAME='; touch ran; '"], []],
     "sweep": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"]],
     "student": [["BUDGET=5s"], []],
     "ui": [["PORT=abc"], ["PORT=1'; touch ran; '"]],
