@@ -75,7 +75,7 @@ def _summary(proposal: Proposal, trial: Trial, params: Params) -> list[list[str]
     task = proposal.task
     usual, longest = proposal.lengths
     validation = sum(trial.rows.values()) - trial.rows[TRAIN]
-    drawn = ", drawn at random" if "holdout" in task else f", of {', '.join(task.get('validation', [VALIDATION]))}"
+    drawn = ", drawn at random" if "holdout" in task else f", from {task.get('validation', [VALIDATION])[0]} files"
     sources = ", ".join(params.corpus.sources)
     return [
         ["text", f"{' and '.join(map(_shown, task['text']))}: {usual:,} words (median), at most {longest:,}"],

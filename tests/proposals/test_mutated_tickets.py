@@ -6,16 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from mutations import change, changes
 from ruamel.yaml import YAML
-from toy_params import SHIPPED
 from toy_tables import WRITERS
 from toy_tickets import propose, tickets
 
 from textbook.errors import UserError
+from textbook.params import Task
 from textbook.params_edit import add_entries
-from textbook.params_file import check_params
 from textbook.proposals.trial import try_task
 
-BEFORE = SHIPPED.read_text()
+BEFORE = "assets: {path: {}}\ntasks: {}\n"
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +52,8 @@ def refusal_of_task(path: Path) -> str:
     """Why no task can be added for a file; empty if one can."""
     try:
         proposal = propose(path)
-        after = add_entries(BEFORE, proposal.entries())
-        task = check_params(YAML(typ="safe", pure=True).load(after), "params.yaml").tasks["mood"]
-        try_task("mood", task, path)
+        after = YAML(typ="safe", pure=True).load(add_entries(BEFORE, proposal.entries()))
+        try_task("mood", Task(**after["tasks"]["mood"]), path)
     except UserError as error:
         return str(error)
     return ""

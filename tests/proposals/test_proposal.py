@@ -92,7 +92,10 @@ def test_a_choice_that_is_wrong_is_refused(tmp_path: Path, choices: dict[str, st
         (labelled(*["0", "1"] * 9)[1:], "'0' looks like a value; add a first line such as text,label"),
         (labelled(*map(str, range(20))), "no column can be the label: it has 2 to 200 values that occur again and"),
         (labelled(*["good"] * 20), "no column can be the label"),
-        (["id,label", *(f"{n},{n % 2}" for n in range(20))], "no column can be the text, with several words a row"),
+        (
+            ["id,label", *(f"{n},{n % 2}" for n in range(20))],
+            "no column can be the text: it has several words in a row",
+        ),
         (["text,label,text,label", "a,0,b,1"], "has 2 columns 'text'; rename the others"),
         (["text,label", "a, b,0"], "row 0 (line 2): has 3 columns, but the header has 2"),
     ],

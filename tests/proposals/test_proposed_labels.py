@@ -1,15 +1,18 @@
 """What labels are taken for: classes, or numbers on a scale; and what is said about them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from textbook.errors import UserError
 from textbook.proposals.labels import ProposedLabels, understand_labels
+from textbook.tasks.rows import LabelledRows, Place
 
 
 def understand(values: list[Any], *names: str) -> ProposedLabels:
-    return understand_labels("a.csv", "mood", values, names)
+    places = [Place(Path("a.csv"), number, None) for number in range(len(values))]
+    return understand_labels("mood", LabelledRows([("a text",)] * len(values), values, places), names)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +54,11 @@ def test_a_wide_scale_is_mentioned() -> None:
     [
         (
             ["0", "1"] * 20,
-            "the model will answer with 0, 1; if they count from 0, words in this order can replace them",
+            "the model will answer with 0, 1; names in this order can replace them in `labels`",
         ),
         (
             list("12345") * 20,
-            "the numbers 1 to 5 are taken for classes; on a scale, replace `labels` by `scale: [1, 5]`",
+            "the numbers 1 to 5 are taken for classes; if they are grades, replace `labels` by `scale: [1, 5]`",
         ),
         (["a"] * 20 + ["b"] * 3, "classes with fewer than 10 rows, too few to learn or to measure: b 3"),
         (
@@ -87,16 +90,22 @@ def test_rows_without_a_label_are_left_out_by_the_labels_of_the_others() -> None
 @pytest.mark.parametrize(
     ("values", "names", "problem"),
     [
-        ([], [], "has no values: nothing to learn"),
+        ([None], [], "has no values: nothing to learn"),
         (["a", "a"], [], "has the single value 'a': nothing to learn"),
         ([f"a{n}" for n in range(201)], [], "has 201 different values, but a task has at most 200 classes"),
         (["a\nb", "c"], [], r"has the value 'a\nb'; the name of a class is one line"),
         ([["a"], ["b"]], [], "has lists or objects; it must have text, numbers, or true and false"),
-        ([0.5, 1.5, None], [], "is missing in 1 of 3 rows; remove these rows"),
-        (["a", "b", None], ["a", "b"], "is missing in 1 of 3 rows; remove these rows"),
     ],
 )
 def test_labels_of_which_nothing_can_be_learned_are_refused(values: list[Any], names: list[str], problem: str) -> None:
     with pytest.raises(UserError) as error:
         understand(values, *names)
     assert str(error.value) == f"a.csv: label 'mood' {problem}"
+
+
+@pytest.mark.parametrize(("values", "names"), [([0.5, None, 1.5], []), (["a", None, "b"], ["a", "b"])])
+def test_a_missing_label_that_no_condition_leaves_out_is_refused_with_its_row(
+    values: list[Any], names: list[str]
+) -> None:
+    with pytest.raises(UserError, match=r"^a\.csv, row 1: no label in mood; fill it in, or remove the row$"):
+        understand(values, *names)

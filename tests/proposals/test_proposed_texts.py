@@ -9,8 +9,6 @@ from textbook.errors import UserError
 
 LINES = labelled(*["good", "bad"] * 20)
 GERMAN = "die Suppe war nicht so gut wie im letzten Jahr und wir haben lange auf den Tisch gewartet {}"
-HINDI = "यह किताब बहुत अच्छी है और मैं इसे हर घर में देखना चाहता हूँ लेकिन वह नहीं {}"
-CHINESE = "我们 在 这里 等 了 很 久 但是 他们 没有 来 {}"
 
 
 def test_repeated_texts_are_counted_and_those_with_different_labels(tmp_path: Path) -> None:
@@ -28,11 +26,10 @@ def test_texts_that_are_longer_than_the_models_read_are_counted(tmp_path: Path) 
     assert proposal.lengths == (8, 49)
 
 
-@pytest.mark.parametrize(("text", "language"), [(GERMAN, "de"), (HINDI, "hi")])
-def test_another_language_than_that_of_the_corpus_is_mentioned(tmp_path: Path, text: str, language: str) -> None:
-    proposal = propose(write_lines(tmp_path / "mood.csv", *labelled(*["good", "bad"] * 20, text=text)))
-    assert proposal.language == language
-    assert proposal.notes[0].startswith(f"the texts look like {language}, but `corpus.language` is en")
+def test_another_language_than_that_of_the_corpus_is_mentioned(tmp_path: Path) -> None:
+    proposal = propose(write_lines(tmp_path / "mood.csv", *labelled(*["good", "bad"] * 20, text=GERMAN)))
+    assert proposal.language == "de"
+    assert proposal.notes[0].startswith("the language of the texts looks like de, but `corpus.language` is en")
 
 
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
@@ -46,10 +43,10 @@ def test_an_empty_text_is_refused_with_its_row(tmp_path: Path, empty: str) -> No
     path = write_lines(tmp_path / "mood.csv", *LINES, f"{empty},good")
     with pytest.raises(UserError) as error:
         propose(path)
-    assert str(error.value) == f"{path}, row 40 (line 42): no text in text; fill in the text or remove the row"
+    assert str(error.value) == f"{path}, row 40 (line 42): no text in text; fill it in, or remove the row"
 
 
 def test_of_many_empty_texts_the_first_rows_are_named(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "mood.csv", *LINES, *[",good"] * 5)
-    with pytest.raises(UserError, match=r"row 40 \(line 42\); .*row 42 \(line 44\) and 2 more: no text in text"):
+    with pytest.raises(UserError, match=r"row 40 \(line 42\); .*row 42 \(line 44\) and 2 more rows: no text in text"):
         propose(path)

@@ -52,7 +52,7 @@ def choose_label(path: Path, layout: Layout, texts: Sequence[str]) -> str:
         raise UserError(f"{path}: the label can be {shown}; say which: LABEL={possible[0].name}")
     raise UserError(
         f"{path}: no column can be the label: it has 2 to {MOST_CLASSES} values that occur again and again, or numbers"
-        f" with fractions; {_columns(layout)}; LABEL=… names one all the same"
+        f" with fractions; {_columns(layout)}; LABEL=… says which it is"
     )
 
 
@@ -70,17 +70,16 @@ def choose_texts(path: Path, layout: Layout, label: str) -> list[str]:
     usual = [name for name in possible if name.lower() in TEXTS]
     if not possible:  # texts of a word or two, under a usual name
         usual = [column.name for column in others if column.name.lower() in TEXTS and not column.is_mostly_numbers]
-    if len(possible) == 1 or len(usual) == 1:
-        return usual if len(usual) == 1 else possible
-    if not (possible or usual):
-        raise UserError(
-            f"{path}: no column can be the text, with several words a row; {_columns(layout)}; TEXT=… names one all"
-            " the same"
-        )
-    first, second, *_ = usual if len(usual) > 1 else possible
+    found = usual or possible
+    if len(found) == 1:
+        return found
+    if not found:
+        rule = "no column can be the text: it has several words in a row"
+        raise UserError(f"{path}: {rule}; {_columns(layout)}; TEXT=… says which it is")
+    first, second, *_ = found
     raise UserError(
-        f"{path}: the text can be {list_columns(usual if len(usual) > 1 else possible)}; say which: TEXT={first}, or"
-        f" for a pair TEXT={first} TEXT2={second}"
+        f"{path}: the text can be {list_columns(found)}; say which: TEXT={first}, or for a pair TEXT={first}"
+        f" TEXT2={second}"
     )
 
 

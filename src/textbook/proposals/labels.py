@@ -9,9 +9,12 @@ from typing import Any
 
 from textbook.errors import UserError
 from textbook.proposals.columns import MOST_CLASSES, as_number, is_missing
+from textbook.proposals.rows import name_rows
 from textbook.tables.blocks import list_columns
+from textbook.tasks.rows import LabelledRows
 
 MOST_NUMBERS = 20  # different whole numbers that are taken for classes
+LEAST_GRADES = 5  # of numbers that may be a scale
 FEW = 10  # rows of a class with which little can be learned
 WIDE = 10  # a scale on which the customary learning rates are too small
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.0+)?")
@@ -39,30 +42,31 @@ class ProposedLabels:
         return ["macro_f1", "accuracy"] if rare else ["accuracy"]
 
 
-def understand_labels(place: str, column: str, values: Sequence[Any], names: Sequence[str]) -> ProposedLabels:
+def understand_labels(column: str, rows: LabelledRows, names: Sequence[str]) -> ProposedLabels:
     """Decide whether labels are classes or numbers on a scale.
 
     Numbers are on a scale if some have a fraction, or if there are many different ones.
 
     Args:
-        place: the file, for messages.
-        values: the labels as they are written.
+        column: the column of the label, for messages.
+        rows: at least one.
         names: the class names that the file itself gives; empty: none.
 
     Raises:
-        UserError: there are no labels, only one value, or too many.
+        UserError: there are no labels, only one value, or too many; or a label is missing, and the row cannot be left
+            out by a condition on the label.
     """
-    filled = [value for value in values if not is_missing(value)]
-    where = f"{place}: label {column!r}"
+    filled = [value for value in rows.labels if not is_missing(value)]
+    where = f"{rows.places[0].path}: label {column!r}"
     if any(isinstance(value, (dict, list)) for value in filled):
         raise UserError(f"{where} has lists or objects; it must have text, numbers, or true and false")
     counts = Counter((type(value), value) for value in filled)
     written = [value for _, value in counts]
     on_scale = not names and _are_on_a_scale(written)
-    lacks = len(values) - len(filled)
     selectable = not (names or on_scale) and all(isinstance(value, (bool, int, float, str)) for value in written)
+    lacks = [place for place, value in zip(rows.places, rows.labels, strict=True) if is_missing(value)]
     if lacks and filled and not selectable:
-        raise UserError(f"{where} is missing in {lacks:,} of {len(values):,} rows; remove these rows")
+        raise UserError(f"{name_rows(lacks)}: no label in {column}; fill it in, or remove the row")
     if on_scale:
         return _scale([float(value) for value in written])
     classes = _name_classes(counts, names)
@@ -72,7 +76,7 @@ def understand_labels(place: str, column: str, values: Sequence[Any], names: Seq
         raise UserError(f"{where} has {len(classes):,} different values, but a task has at most {MOST_CLASSES} classes")
     if wrong := next((name for name in classes if len(name.splitlines()) != 1), None):
         raise UserError(f"{where} has the value {wrong!r:.80}; the name of a class is one line")
-    return ProposedLabels(classes, None, written if lacks else None, _notes(classes, lacks))
+    return ProposedLabels(classes, None, written if lacks else None, _notes(classes, len(lacks)))
 
 
 def _are_on_a_scale(values: Sequence[Any]) -> bool:
@@ -130,18 +134,19 @@ def _notes(classes: dict[str, int], lacks: int) -> list[str]:
     for name in classes:
         folded.setdefault(" ".join(name.lower().split()), []).append(name)
     notes += [f"{', '.join(map(repr, same))} may be one class" for same in folded.values() if len(same) > 1]
-    if all(as_number(name) is not None for name in classes):
-        notes.append(_note_on_numbers(list(classes)))
-    return notes
+    return notes + _notes_on_numbers(list(classes))
 
 
-def _note_on_numbers(names: list[str]) -> str:
-    if len(names) < 5:
-        return (
-            f"the model will answer with {', '.join(names)}; if they count from 0, words in this order can replace them"
-            " in `labels`"
+def _notes_on_numbers(names: list[str]) -> list[str]:
+    """What else classes may be that are all numbers."""
+    notes = []
+    if names == [str(number) for number in range(len(names))]:
+        notes.append(
+            f"the model will answer with {list_columns(names)}; names in this order can replace them in `labels`"
         )
-    return (
-        f"the numbers {names[0]} to {names[-1]} are taken for classes; on a scale, replace `labels` by"
-        f" `scale: [{names[0]}, {names[-1]}]` and `metrics` by [pearson, spearman]"
-    )
+    if len(names) >= LEAST_GRADES and all(as_number(name) is not None for name in names):
+        notes.append(
+            f"the numbers {names[0]} to {names[-1]} are taken for classes; if they are grades, replace `labels` by"
+            f" `scale: [{names[0]}, {names[-1]}]` and `metrics` by [pearson, spearman]"
+        )
+    return notes

@@ -8,7 +8,7 @@ from textbook.words import words
 
 SAMPLE = 2000  # texts
 LEAST_WORDS = 100  # with fewer, a guess would be of little worth
-LEAST_SHARE = 0.05  # of the words, that stop words of the language make up, weighted
+LEAST_SHARE = 0.2  # of the words, that stop words of the language make up, weighted
 MARGIN = 1.5  # by which a language is ahead of the next
 
 

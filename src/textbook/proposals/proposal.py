@@ -84,7 +84,7 @@ def propose_task(path: Path, choices: Choices, params: Params) -> Proposal:
     keys, texts, label = _choose_columns(files, choices)
     draft: dict[str, Any] = {"asset": asset or name, **keys, "text": texts, "label": label}
     rows, class_names = _read_rows(name, Task(**draft), files)
-    labels = understand_labels(str(files.root), label, rows.labels, class_names)
+    labels = understand_labels(label, rows, class_names)
     if labels.where is not None:
         draft |= {"where": {label: labels.where}}
         rows, _ = _read_rows(name, Task(**draft), files)
@@ -131,10 +131,10 @@ def _choose_columns(files: TaskFiles, choices: Choices) -> tuple[dict[str, str],
     path = files.tables[0]
     given = [*choices.texts, *([choices.label] if choices.label else [])]
     layout = find_layout(files.tables, given if choices.text and choices.label else [])
-    if missing := next((name for name in given if name not in layout.columns), None):
-        raise UserError(f"{path}: has no column {missing!r} that can be read; it has {list_columns([*layout.columns])}")
     if table_format(path)[0] in DELIMITERS:
         check_header(path, layout.columns)
+    if missing := next((name for name in given if name not in layout.columns), None):
+        raise UserError(f"{path}: has no column {missing!r} that can be read; it has {list_columns([*layout.columns])}")
     label = choices.label or choose_label(path, layout, choices.texts)
     return layout.keys, choices.texts or choose_texts(path, layout, label), label
 
@@ -172,6 +172,6 @@ def _notes_on_language(language: str | None, params: Params) -> Sequence[str]:
     if language in (None, ours):
         return []
     return [
-        f"the texts look like {language}, but `corpus.language` is {ours}: the general text and the teacher must be of"
-        " the task's language"
+        f"the language of the texts looks like {language}, but `corpus.language` is {ours}: the general text and the"
+        " teacher must be of the task's language"
     ]

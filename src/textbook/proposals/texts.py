@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from textbook.errors import UserError
 from textbook.proposals.columns import is_missing
+from textbook.proposals.rows import name_rows
 from textbook.tasks.rows import LabelledRows
 from textbook.words import canonical, words
 
 TOKENS_A_WORD = 4 / 3  # of the usual tokenizers in English; more in other languages
-SHOWN = 3  # rows that a message names
 
 
 def check_texts(column: str, rows: LabelledRows) -> None:
@@ -22,9 +22,7 @@ def check_texts(column: str, rows: LabelledRows) -> None:
     """
     empty = [place for place, texts in zip(rows.places, rows.texts, strict=True) if any(map(is_missing, texts))]
     if empty:
-        more = f" and {len(empty) - SHOWN:,} more" if len(empty) > SHOWN else ""
-        places = "; ".join(map(str, empty[:SHOWN]))
-        raise UserError(f"{places}{more}: no text in {column}; fill in the text or remove the row")
+        raise UserError(f"{name_rows(empty)}: no text in {column}; fill it in, or remove the row")
 
 
 def notes_on_texts(rows: LabelledRows, lengths: Sequence[int], max_length: int) -> list[str]:

@@ -36,9 +36,8 @@ def try_task(name: str, task: Task, source: Path) -> Trial:
         labels = {split: set(read_split(Path(folder), split)["label"].to_pylist()) for split in prepared.rows}
     for split, values in labels.items():
         if len(values) < 2:
-            raise UserError(
-                f"{source}: all {prepared.rows[split]:,} rows of {split} have the same label; at least two are needed"
-            )
+            count = prepared.rows[split]
+            raise UserError(f"{source}: {split} would have a single label (rows: {count:,}); add rows with another one")
     notes = [
         f"{split} has no rows of class {', '.join(lacking)}, so no score tells how well it is recognised"
         for split, lacking in prepared.lacking.items()
@@ -49,5 +48,6 @@ def try_task(name: str, task: Task, source: Path) -> Trial:
     held_out = prepared.rows[VALIDATION]
     if held_out < FEW_ROWS:
         error = 100 * (0.8 * 0.2 / held_out) ** 0.5
-        notes.append(f"only {held_out} rows for validation: an accuracy of 80 % is uncertain by ± {error:.0f} points")
+        effect = "scores are uncertain" if task.scale else f"an accuracy of 80 % is uncertain by ± {error:.0f} points"
+        notes.append(f"only {held_out} rows for validation: {effect}")
     return Trial(prepared.rows, notes)
