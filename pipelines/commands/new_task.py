@@ -65,7 +65,7 @@ def _print(proposal: Proposal, trial: Trial, params: Params) -> None:
     print("\nLines for params.yaml:\n")
     print("\n".join(_yaml_lines(proposal)))
     if notes := [*proposal.notes, *trial.notes]:
-        print("\nPlease look at these:\n")
+        print("\nWorth a look:\n")
         print("\n".join(_wrapped(note) for note in notes))
     sys.stdout.flush()
 

@@ -94,7 +94,7 @@ def test_a_choice_that_is_wrong_is_refused(tmp_path: Path, choices: dict[str, st
         (labelled(*["good"] * 20), "no column can be the label"),
         (
             ["id,label", *(f"{n},{n % 2}" for n in range(20))],
-            "no column can be the text: it has several words in a row",
+            "no column has texts of several words; the columns are id, label; TEXT=…",
         ),
         (["text,label,text,label", "a,0,b,1"], "has 2 columns 'text'; rename the others"),
         (["text,label", "a, b,0"], "row 0 (line 2): has 3 columns, but the header has 2"),
@@ -108,6 +108,12 @@ def test_what_cannot_be_understood_is_refused_in_one_line(tmp_path: Path, lines:
     assert str(error.value).startswith(f"{path}: ")
     assert problem in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_class_may_be_called_like_its_column_and_a_column_like_a_number(tmp_path: Path) -> None:
+    rows = [f"this is text {n},{['spam', 'ham'][n % 2]},{n}" for n in range(30)]
+    proposal = propose(write_lines(tmp_path / "mails.csv", "message,spam,2024", *rows))
+    assert (proposal.task["text"], proposal.task["label"]) == (["message"], "spam")
 
 
 def test_other_columns_may_be_anything(tmp_path: Path) -> None:
@@ -133,7 +139,12 @@ def test_class_names_of_the_file_are_taken_in_their_order(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("2024 Bücher-Liste.csv", "bucher_liste"), ("mails/train.csv", "mails"), ("mails/data.csv", "mails")],
+    [
+        ("2024 Bücher-Liste.csv", "bucher_liste"),
+        ("x/../mails.v2.csv", "mails"),
+        ("mails/train.csv", "mails"),
+        ("mails/data.csv", "mails"),
+    ],
 )
 def test_the_name_comes_from_the_file_or_its_folder(tmp_path: Path, path: str, name: str) -> None:
     assert propose(write_lines(tmp_path / path, *labelled(*["good", "bad"] * 10))).name == name

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from textbook.errors import UserError
-from textbook.proposals.labels import ProposedLabels, understand_labels
+from textbook.proposals.proposed_labels import ProposedLabels, understand_labels
 from textbook.tasks.rows import LabelledRows, Place
 
 

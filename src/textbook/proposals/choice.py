@@ -64,7 +64,7 @@ def choose_texts(path: Path, layout: Layout, label: str) -> list[str]:
     """
     others = [column for column in layout.columns.values() if column.name != label]
     possible = [column.name for column in others if column.has_texts]
-    pairs = [pair for pair in _pairs(possible) if label not in pair]
+    pairs = _pairs(possible)
     if len(pairs) == 1:
         return list(pairs[0])
     usual = [name for name in possible if name.lower() in TEXTS]
@@ -74,8 +74,7 @@ def choose_texts(path: Path, layout: Layout, label: str) -> list[str]:
     if len(found) == 1:
         return found
     if not found:
-        rule = "no column can be the text: it has several words in a row"
-        raise UserError(f"{path}: {rule}; {_columns(layout)}; TEXT=… says which it is")
+        raise UserError(f"{path}: no column has texts of several words; {_columns(layout)}; TEXT=… says which it is")
     first, second, *_ = found
     raise UserError(
         f"{path}: the text can be {list_columns(found)}; say which: TEXT={first}, or for a pair TEXT={first}"
@@ -87,12 +86,12 @@ def check_header(path: Path, columns: Mapping[str, ColumnProfile]) -> None:
     """Check that the first line of a delimited file has the names of the columns, and is no row.
 
     Raises:
-        UserError: a name is a number, very long, or one of the values of its column. The last is allowed beside a
-            column with a usual name.
+        UserError: no column has a usual name, and a name is a number, very long, or one of the values of its column.
     """
-    usual = any(name.lower() in LABELS + TEXTS for name in columns)
+    if any(name.lower() in LABELS + TEXTS for name in columns):
+        return
     for name, column in columns.items():
-        if as_number(name) is not None or len(name) > LONGEST_NAME or (name in column.values and not usual):
+        if as_number(name) is not None or len(name) > LONGEST_NAME or name in column.values:
             raise UserError(
                 f"{path}: its first line must have the names of the columns, but {name[:60]!r} looks like a value; add"
                 " a first line such as text,label"

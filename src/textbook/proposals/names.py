@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textbook.errors import UserError
 from textbook.params import Params
-from textbook.proposals.splits import names_a_split
+from textbook.proposals.task_files import names_a_split
 
 _VALID = re.compile("[a-z][a-z0-9_]{0,59}")
 _RULE = "must start with a lower-case letter and have only lower-case letters, digits and _, at most 60"
@@ -37,8 +37,8 @@ def choose_name(path: Path, root: Path, chosen: str, params: Params, *, new_asse
 def _name_of(path: Path, root: Path) -> str:
     """A name made from that of a file, or of its folder if the file is called `train` or the like."""
     absolute = Path(os.path.abspath(path))
-    stem = absolute.name.split(".")[0]
-    if root != path or (not path.is_dir() and (names_a_split(path) or stem.lower() in _NO_NAMES)):
+    stem = absolute.name if path.is_dir() else absolute.name.split(".")[0]
+    if not path.is_dir() and (root.is_dir() or names_a_split(path) or stem.lower() in _NO_NAMES):
         stem = absolute.parent.name
     letters = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", letters).lstrip("0123456789_").rstrip("_")[:60]

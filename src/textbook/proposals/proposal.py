@@ -10,12 +10,12 @@ from typing import Any
 from textbook.errors import UserError
 from textbook.params import Params, Task
 from textbook.proposals.choice import check_header, choose_label, choose_texts
-from textbook.proposals.labels import ProposedLabels, understand_labels
 from textbook.proposals.language import guess_language
 from textbook.proposals.layout import DELIMITERS, find_layout
 from textbook.proposals.names import choose_name
-from textbook.proposals.splits import TaskFiles, find_task_files
-from textbook.proposals.texts import check_texts, notes_on_texts, row_lengths
+from textbook.proposals.proposed_labels import ProposedLabels, understand_labels
+from textbook.proposals.proposed_texts import check_texts, notes_on_texts, row_lengths
+from textbook.proposals.task_files import TaskFiles, find_task_files
 from textbook.tables.blocks import list_columns
 from textbook.tables.files import table_format
 from textbook.tasks.rows import LabelledRows, read_labelled_rows

@@ -108,7 +108,7 @@ tasks:
     metrics: [accuracy]
     holdout: 0.2
 
-Please look at these:
+Worth a look:
 
   - only 60 rows for validation: an accuracy of 80 % is uncertain by ± 5 points
 """

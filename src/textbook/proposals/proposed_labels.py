@@ -9,7 +9,7 @@ from typing import Any
 
 from textbook.errors import UserError
 from textbook.proposals.columns import MOST_CLASSES, as_number, is_missing
-from textbook.proposals.rows import name_rows
+from textbook.proposals.places import name_rows
 from textbook.tables.blocks import list_columns
 from textbook.tasks.rows import LabelledRows
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from textbook.errors import UserError
 from textbook.proposals.columns import is_missing
-from textbook.proposals.rows import name_rows
+from textbook.proposals.places import name_rows
 from textbook.tasks.rows import LabelledRows
 from textbook.words import canonical, words
 
