@@ -66,6 +66,21 @@ def test_wrong_arguments_are_one_line(project: Path, target: str, arguments: lis
     assert not (project / "ran").exists()
 
 
+def test_new_task_reads_its_options_as_they_are_and_none_of_the_environment(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"the page of order {number} did not open,{'no' if number % 2 else 'yes'}" for number in range(30)]
+    (project / "it's mine; touch ran.csv").write_text("\n".join(['the text,is it "new"?', *rows]))
+    monkeypatch.setenv("NAME", "host name")
+    file, label = "FILE=it's mine; touch ran.csv", 'LABEL=is it "new"?'
+    process = make(project, "new-task", file, label, "TEXT=the text", "YES=0")
+    assert process.returncode == 0, process.stderr
+    assert '    it_s_mine_touch_ran: {path: "it\'s mine; touch ran.csv"}\n' in process.stdout
+    assert "Nothing was written" in process.stdout
+    assert (project / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+    assert not (project / "ran").exists()
+
+
 def test_pytorch_and_what_builds_the_package_are_installed_by_hash(project: Path) -> None:
     steps = make(project, "--dry-run", "setup", "VENV=new").stdout
     assert steps.count("--require-hashes -r torch.lock") == 2  # from a local wheel, or from the index

@@ -16,12 +16,11 @@ from textbook.params_edit import STEP, add_entries, entry_lines, scalar
 from textbook.params_file import check_params
 from textbook.proposals.proposal import Choices, Proposal, propose_task
 from textbook.proposals.trial import Trial, try_task
-from textbook.tasks.splits import TRAIN, VALIDATION
+from textbook.tasks.splits import TRAIN
 
 PARAMS = Path("params.yaml")
 SHOWN_CLASSES = 12  # that are listed with their rows
 LONGEST_NAME = 60  # characters of a class or a column
-TITLE = 12  # characters
 WIDEST = 100  # characters of a line with a remark
 
 
@@ -42,8 +41,8 @@ def main(
     proposal = propose_task(Path(os.path.expanduser(file)), Choices(name, text, text2, label), params)
     after = add_entries(before, proposal.entries())
     checked = check_params(YAML(typ="safe", pure=True).load(after), str(PARAMS))
-    trial = try_task(proposal.name, checked.tasks[proposal.name], proposal.source)
-    _print(proposal, trial, params)
+    _print(proposal, params)
+    _print_trial(proposal, try_task(proposal.name, checked.tasks[proposal.name], proposal.source))
     if yes or _agrees():
         _write(before, after)
         print(f"\nAdded the task {proposal.name} to params.yaml. Next:\n\n{_next(proposal.name)}")
@@ -57,34 +56,29 @@ def _read_params() -> str:
         return file.read()
 
 
-def _print(proposal: Proposal, trial: Trial, params: Params) -> None:
+def _print(proposal: Proposal, params: Params) -> None:
     """Print what was found, the lines for `params.yaml`, and what looks wrong."""
+    usual, longest = proposal.lengths
+    texts = " and ".join(map(_shown, proposal.task["text"]))
+    sources = ", ".join(params.corpus.sources)
     print(f"{proposal.source}: {proposal.rows:,} rows\n")
-    for title, *lines in _summary(proposal, trial, params):
-        print(f"  {title:<{TITLE}}" + f"\n  {'':<{TITLE}}".join(lines))
+    print(f"  text      {texts}: {usual:,} words (median), at most {longest:,}")
+    print("  label    ", "\n            ".join(_label_lines(proposal)))
+    print(f"  language  {proposal.language or 'unclear'}; the general text is {sources}, in {params.corpus.language}")
     print("\nLines for params.yaml:\n")
     print("\n".join(_yaml_lines(proposal)))
-    if notes := [*proposal.notes, *trial.notes]:
-        print("\nWorth a look:\n")
-        print("\n".join(_wrapped(note) for note in notes))
-    sys.stdout.flush()
+    if proposal.notes:
+        print("\nWorth a look:")
+        _print_notes(proposal.notes)
+    print(flush=True)  # before an error
 
 
-def _summary(proposal: Proposal, trial: Trial, params: Params) -> list[list[str]]:
-    """The title and the lines of each part of what was found."""
-    task = proposal.task
-    usual, longest = proposal.lengths
+def _print_trial(proposal: Proposal, trial: Trial) -> None:
+    """Print what the preparation of the task gives, and what looks wrong with that."""
     validation = sum(trial.rows.values()) - trial.rows[TRAIN]
-    drawn = ", drawn at random" if "holdout" in task else f", from {task.get('validation', [VALIDATION])[0]} files"
-    sources = ", ".join(params.corpus.sources)
-    return [
-        ["text", f"{' and '.join(map(_shown, task['text']))}: {usual:,} words (median), at most {longest:,}"],
-        ["label", *_label_lines(proposal)],
-        ["training", f"{trial.rows[TRAIN]:,} rows"],
-        ["validation", f"{validation:,} rows{drawn}"],
-        ["metrics", ", ".join(task["metrics"])],
-        ["language", f"{proposal.language or 'unclear'}; the general text is {sources}, in {params.corpus.language}"],
-    ]
+    drawn = ", drawn at random" if "holdout" in proposal.task else ""
+    print(f"Prepared on trial: {trial.rows[TRAIN]:,} training rows, {validation:,} validation rows{drawn}")
+    _print_notes(trial.notes)
 
 
 def _label_lines(proposal: Proposal) -> list[str]:
@@ -116,10 +110,11 @@ def _shown(name: str) -> str:
     return line if len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME]}…"
 
 
-def _wrapped(note: str) -> str:
+def _print_notes(notes: list[str]) -> None:
     width = min(WIDEST, shutil.get_terminal_size().columns)
     wrapper = textwrap.TextWrapper(width, "  - ", "    ", break_long_words=False, break_on_hyphens=False)
-    return wrapper.fill(note)
+    for note in notes:
+        print(wrapper.fill(note))
 
 
 def _agrees() -> bool:
@@ -147,8 +142,8 @@ def _write(before: str, after: str) -> None:
 
 def _next(name: str) -> str:
     commands = {
-        "make quickstart": "all tasks of params.yaml, from raw text to a table of results",
-        f"source .venv/bin/activate && dvc repro register@{name}": "this task alone",
+        "make quickstart": "every task of params.yaml, from raw text to the table of results",
+        f"dvc repro register@{name}": "this task alone (after: source .venv/bin/activate)",
     }
     width = max(map(len, commands))
     return "\n".join(f"  {command:<{width}}  # {purpose}" for command, purpose in commands.items())

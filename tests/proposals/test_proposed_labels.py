@@ -83,7 +83,8 @@ def test_rare_classes_count_as_much_as_the_others_in_the_first_metric() -> None:
 
 
 def test_rows_without_a_label_are_left_out_by_the_labels_of_the_others() -> None:
-    assert understand(["a", "b", ""] * 20).where == ["a", "b"]
+    assert understand(["b", "", "a"] * 20).where == ["a", "b"]
+    assert understand(["b", "a"] * 20 + [None]).notes == ["1 row has no label; `where` leaves it out"]
     assert understand(["a", "b"] * 20).where is None
 
 

@@ -35,7 +35,7 @@ def test_another_language_than_that_of_the_corpus_is_mentioned(tmp_path: Path) -
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
     proposal = propose(write_lines(tmp_path / "mood.csv", *LINES, "not yet read,", ",", "nor this, "))
     assert proposal.rows == 40
-    assert proposal.task["where"] == {"label": ["good", "bad"]}
+    assert proposal.task["where"] == {"label": ["bad", "good"]}
 
 
 @pytest.mark.parametrize("empty", ["", "  ", "\u00a0"])

@@ -61,7 +61,7 @@ def understand_labels(column: str, rows: LabelledRows, names: Sequence[str]) -> 
     if any(isinstance(value, (dict, list)) for value in filled):
         raise UserError(f"{where} has lists or objects; it must have text, numbers, or true and false")
     counts = Counter((type(value), value) for value in filled)
-    written = [value for _, value in counts]
+    written = sorted((value for _, value in counts), key=_order)
     on_scale = not names and _are_on_a_scale(written)
     selectable = not (names or on_scale) and all(isinstance(value, (bool, int, float, str)) for value in written)
     lacks = [place for place, value in zip(rows.places, rows.labels, strict=True) if is_missing(value)]
@@ -112,17 +112,18 @@ def _name_classes(counts: Mapping[tuple[type, Any], int], names: Sequence[str]) 
     return {name: classes[name] for name in order}
 
 
-def _order(name: str) -> tuple[bool, float, str, str]:
+def _order(value: Any) -> tuple[bool, float, str, str]:
     """Numbers first, in their order, and then words in theirs."""
-    number = as_number(name)
-    return number is None, number or 0.0, name.lower(), name
+    number = as_number(value)
+    return number is None, number or 0.0, str(value).lower(), str(value)
 
 
 def _notes(classes: dict[str, int], lacks: int) -> list[str]:
     notes = []
     total, (largest, most) = sum(classes.values()), max(classes.items(), key=lambda item: item[1])
     if lacks:
-        notes.append(f"{lacks:,} rows have no label; `where` leaves them out")
+        rows, them = ("1 row has", "it") if lacks == 1 else (f"{lacks:,} rows have", "them")
+        notes.append(f"{rows} no label; `where` leaves {them} out")
     if rare := [f"{name} {count}" for name, count in classes.items() if count < FEW]:
         notes.append(f"classes with fewer than {FEW} rows, too few to learn or to measure: {list_columns(rare)}")
     if most > 0.8 * total:

@@ -84,15 +84,12 @@ def test_without_a_terminal_it_only_prints(capsys: pytest.CaptureFixture[str]) -
     assert (
         """my tickets.csv: 300 rows
 
-  text        message: 10 words (median), at most 10
-  label       kind: 3 classes
-              bug             100  33.3 %
-              not a bug       100  33.3 %
-              yes             100  33.3 %
-  training    240 rows
-  validation  60 rows, drawn at random
-  metrics     accuracy
-  language    en; the general text is imdb, in en
+  text      message: 10 words (median), at most 10
+  label     kind: 3 classes
+            bug             100  33.3 %
+            not a bug       100  33.3 %
+            yes             100  33.3 %
+  language  en; the general text is imdb, in en
 
 Lines for params.yaml:
 
@@ -108,10 +105,10 @@ tasks:
     metrics: [accuracy]
     holdout: 0.2
 
-Worth a look:
-
+Prepared on trial: 240 training rows, 60 validation rows, drawn at random
   - only 60 rows for validation: an accuracy of 80 % is uncertain by ± 5 points
-"""
+
+Nothing was written."""
         in out
     )
 
@@ -167,12 +164,13 @@ def test_parameters_that_would_contradict_each_other_are_refused_and_nothing_is_
     assert Path("params.yaml").read_text() == changed
 
 
-def test_data_that_cannot_be_prepared_are_refused_and_nothing_is_written() -> None:
+def test_data_that_cannot_be_prepared_are_refused_after_what_looks_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("train", "validation"):
         Path("mood").mkdir(exist_ok=True)
         Path(f"mood/{name}.csv").write_text(Path("my tickets.csv").read_text())
     with pytest.raises(UserError, match=r"^tasks\.mood: every text of train is also in validation$"):
         new_task("mood", yes=True)
+    assert "\nWorth a look:\n  - 300 rows repeat the text of another row\n" in capsys.readouterr().out
     assert Path("params.yaml").read_bytes() == SHIPPED.read_bytes()
 
 
