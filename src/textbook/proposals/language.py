@@ -23,12 +23,12 @@ def guess_language(texts: Sequence[str]) -> str | None:
         return None
     scores: dict[str, float] = {}
     for word, count in counts.items():
-        languages = _languages_of().get(word, ())
+        languages = _languages_of().get(word, [])
         for language in languages:
             scores[language] = scores.get(language, 0) + count / len(languages)
-    best, *others = sorted(scores, key=scores.__getitem__, reverse=True) or [""]
-    clear = others == [] or scores[best] > MARGIN * scores[others[0]]
-    return best if clear and scores.get(best, 0) > LEAST_SHARE * counts.total() else None
+    ranked = sorted(scores.items(), key=lambda item: item[1], reverse=True)
+    (best, high), (_, second) = [*ranked, ("", 0.0), ("", 0.0)][:2]
+    return best if high > max(MARGIN * second, LEAST_SHARE * counts.total()) else None
 
 
 @cache
