@@ -1,29 +1,21 @@
 """Stage `index`: build the BM25 index over the corpus."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
-
-from tqdm import tqdm
-
 from pipelines.cli import run
 from pipelines.paths import CORPUS, INDEX
-from textbook.corpus.shards import corpus_hash, corpus_size, read_shards
+from pipelines.work import work_folder
+from textbook.corpus.shards import corpus_hash, read_shards, shard_paths
+from textbook.files import remove
 from textbook.params import Params
 from textbook.retrieval.engines import build_index
 
 
 def main(params: Params) -> None:
     """Build the index with the engine `index.engine`."""
-    with tqdm(total=corpus_size(CORPUS), desc="index", unit="sentence") as progress:
-        shards = (_counted(shard, progress) for shard in read_shards(CORPUS))
-        build_index(shards, INDEX / params.index.engine, params.index, corpus_hash(CORPUS))
-
-
-def _counted(sentences: Iterable[str], progress: "tqdm[Any]") -> Iterator[str]:
-    """Yield the sentences and advance the progress bar."""
-    for sentence in sentences:
-        yield sentence
-        progress.update()
+    corpus, target = corpus_hash(CORPUS), INDEX / params.index.engine
+    size = sum(path.stat().st_size for path in shard_paths(CORPUS))
+    work = work_folder("index", corpus)
+    build_index(read_shards(CORPUS), target, params.index, corpus, size=size, work=work)
+    remove(work)
 
 
 if __name__ == "__main__":

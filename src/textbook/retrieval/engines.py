@@ -1,6 +1,7 @@
 """Build and open an index with the configured engine. An index records the hash of its corpus."""
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from textbook import params
@@ -11,7 +12,15 @@ from textbook.retrieval.hits import SearchIndex
 SUMMARY = "index.json"
 
 
-def build_index(shards: Iterable[Iterable[str]], folder: Path, settings: params.Index, corpus_sha256: str) -> None:
+def build_index(
+    shards: Sequence[Iterable[str]],
+    folder: Path,
+    settings: params.Index,
+    corpus_sha256: str,
+    *,
+    size: int = 0,
+    work: Path | None = None,
+) -> None:
     """Index the shards of a corpus atomically. The id of a sentence is its position in the corpus.
 
     Args:
@@ -19,6 +28,9 @@ def build_index(shards: Iterable[Iterable[str]], folder: Path, settings: params.
         folder: the index; an existing one is replaced on success.
         settings: the engine and the parameters of BM25.
         corpus_sha256: hash of the corpus, which `open_index` checks.
+        size: approximate size of all shards in bytes; it decides whether Ray is worth its start.
+        work: an existing folder for the finished shards of the engine `bm25s`. If the call is killed, the next one
+            with the same arguments goes on with the missing shards. None: nothing is kept.
     """
     with atomic_write(folder) as temporary:
         temporary.mkdir()
@@ -26,7 +38,9 @@ def build_index(shards: Iterable[Iterable[str]], folder: Path, settings: params.
             case "bm25s":
                 from textbook.retrieval.bm25 import build_bm25
 
-                build_bm25(shards, temporary, k1=settings.k1, b=settings.b)
+                build_bm25(shards, work or temporary, size)
+                for path in sorted(work.iterdir()) if work else ():
+                    shutil.move(path, temporary / path.name)
             case "whoosh":
                 from textbook.retrieval.whoosh import build_whoosh
 
@@ -52,4 +66,4 @@ def open_index(folder: Path, corpus_sha256: str) -> SearchIndex:
         return open_whoosh(folder, k1=summary["k1"], b=summary["b"])
     from textbook.retrieval.bm25 import open_bm25
 
-    return open_bm25(folder)
+    return open_bm25(folder, k1=summary["k1"], b=summary["b"])
