@@ -108,7 +108,7 @@ def _index_shard(item: tuple[Iterable[str], Path]) -> None:
 
 def _norms(lengths: NDArray[np.int64], *, k1: float, b: float, mean_length: float) -> NDArray[np.float32]:
     """The length normalisation of sentences with these numbers of words."""
-    norms: NDArray[np.float64] = k1 * (1 - b + b * lengths / mean_length)
+    norms: NDArray[np.floating] = k1 * (1 - b + b * lengths / mean_length)
     return norms.astype(np.float32)
 
 
