@@ -10,6 +10,7 @@ hits of a group take 54 MB. The 163 groups are merged one after the other on one
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -83,15 +84,15 @@ class Bm25Index:
         return _as_hits(reduce(_merge, (best for _, best in run_each(search, groups, "search", 0))))
 
 
-def build_bm25(shards: Sequence[Iterable[str]], folder: Path, size: int) -> None:
-    """Index the shards of a corpus, on Ray if it is worth it. The id of a sentence is its position in the corpus.
-
-    Args:
-        folder: the output folder. Shards that a killed call with the same arguments has left in it are kept.
-        size: approximate size of all shards in bytes.
-    """
+def build_bm25(shards: Sequence[Iterable[str]], folder: Path, size: int, kept: Sequence[Path] | None = None) -> None:
+    """Index the shards of a corpus into an empty folder, on Ray if it is worth it; see `build_index`."""
     targets = [folder.resolve() / f"{number:06}" for number in range(len(shards))]
-    run_all(_index_shard, list(zip(shards, targets, strict=True)), "index", size)
+    places = [path.absolute() for path in kept] if kept else targets
+    missing = [(shard, place) for shard, place in zip(shards, places, strict=True) if not place.exists()]
+    run_all(_index_shard, missing, "index", size)
+    for place, target in zip(places, targets, strict=True):
+        if place != target:
+            shutil.copytree(place, target, copy_function=_link)
 
 
 def open_bm25(folder: Path, *, k1: float, b: float) -> Bm25Index:
@@ -104,6 +105,14 @@ def open_bm25(folder: Path, *, k1: float, b: float) -> Bm25Index:
 
 def _index_shard(item: tuple[Iterable[str], Path]) -> None:
     index_shard(*item)
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file, which is never changed, a second name; on another disk, copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _norms(lengths: NDArray[np.int64], *, k1: float, b: float, mean_length: float) -> NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """Build and open an index with the configured engine. An index records the hash of its corpus."""
 
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ def build_index(
     corpus_sha256: str,
     *,
     size: int = 0,
-    work: Path | None = None,
+    kept: Sequence[Path] | None = None,
 ) -> None:
     """Index the shards of a corpus atomically. The id of a sentence is its position in the corpus.
 
@@ -28,9 +27,9 @@ def build_index(
         folder: the index; an existing one is replaced on success.
         settings: the engine and the parameters of BM25.
         corpus_sha256: hash of the corpus, which `open_index` checks.
-        size: approximate size of all shards in bytes; it decides whether Ray is worth its start.
-        work: an existing folder for the finished shards of the engine `bm25s`. If the call is killed, the next one
-            with the same arguments goes on with the missing shards. None: nothing is kept.
+        size: approximate size in bytes of the shards to index; it decides whether Ray is worth its start.
+        kept: for each shard, where the engine `bm25s` keeps its index for later calls: after a call that was killed, or
+            for a corpus that has grown, only the missing ones are made. None: nothing is kept.
     """
     with atomic_write(folder) as temporary:
         temporary.mkdir()
@@ -38,9 +37,7 @@ def build_index(
             case "bm25s":
                 from textbook.retrieval.bm25 import build_bm25
 
-                build_bm25(shards, work or temporary, size)
-                for path in sorted(work.iterdir()) if work else ():
-                    shutil.move(path, temporary / path.name)
+                build_bm25(shards, temporary, size, kept)
             case "whoosh":
                 from textbook.retrieval.whoosh import build_whoosh
 

@@ -70,9 +70,7 @@ class ShardIndex:
 
 
 def index_shard(sentences: Iterable[str], folder: Path) -> None:
-    """Write the index of a shard, unless it is there already. The same sentences give the same files to the byte."""
-    if folder.exists():
-        return
+    """Write the index of a shard. The same sentences give the same files to the byte."""
     numbers: dict[str, int] = {}
     tokens, lengths = array("I"), array("I")
     for sentence in sentences:
