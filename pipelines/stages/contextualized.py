@@ -34,9 +34,7 @@ def main(params: Params, task: str) -> None:
     pairs = None if second is None else settings.pairs
     index = open_index(INDEX / params.index.engine, corpus_hash(CORPUS))
     stop_words = read_stop_words(params.corpus.language)
-    merged = retrieve(
-        index, anchors, k=settings.k, phrases=settings.phrases, stop_words=stop_words, keep_anchors=pairs is not None
-    )
+    merged = retrieve(index, anchors, k=settings.k, phrases=settings.phrases, stop_words=stop_words)
     merged = blend(merged, settings.blend) if settings.blend else merged
     k = fit_budget(merged, settings.budget, CORPUS) if settings.budget else settings.k
     leaks = LeakFilter(evaluation, params.textbooks.leak_ngram)
@@ -52,13 +50,13 @@ def main(params: Params, task: str) -> None:
     def write(path: Path) -> Figures:
         if second is not None and pairs == "overlap":
             ids, groups = merged.grouped(k)
-            rank, score = merged.rank[ids], merged.score[ids]
+            rank, score = merged.relevance(ids)
             limit = settings.budget.size if settings.budget and settings.budget.unit == "bytes" else None
             wanted = likeness(first, second)
             written = write_paired(CORPUS, ids, groups, wanted, leaks, path, rank=rank, score=score, most_bytes=limit)
         else:
             ids, partners = merged.pairs(k) if pairs else (merged.order(k), None)
-            rank, score = merged.rank[ids], merged.score[ids]
+            rank, score = merged.relevance(ids)
             written = write_book(CORPUS, ids, leaks, path, partners=partners, rank=rank, score=score)
         return {
             "anchors": len(anchors),
