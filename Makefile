@@ -29,8 +29,8 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup params new-task quickstart sweep student test test-all check ui pull rollback report bench bench-retrieval \
-	bench-distill bench-zero lock clean
+.PHONY: help setup params new-task quickstart sweep student test test-all check ui pull rollback report docs docs-serve \
+	bench bench-retrieval bench-distill bench-zero lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,13 @@ report: setup ## Update reports/report.html, with the statistics of the textbook
 	@dvc repro metrics register analysis
 	@python -m pipelines.commands.report
 	@python -m pipelines.commands.summary
+
+docs: setup ## Build the documentation into site/
+	@python -m mkdocs build --quiet
+	@echo "Documentation: site/index.html"
+
+docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000
+	@python -m mkdocs serve --quiet --dev-addr 127.0.0.1:8000
 
 bench: bench-retrieval bench-distill bench-zero ## Measure the speed tables again (after quickstart)
 

@@ -20,7 +20,18 @@ WRONG = {
     "pull": [["TASK=nonsense"], ["TASK=it's", "ALIAS=a; touch ran"], []],
     "rollback": [["TASK=nonsense", "VERSION=first"], []],
 }
-WITHOUT_ARGUMENTS = {"help", "quickstart", "test", "test-all", "check", "report", "lock", "clean"} | {
+WITHOUT_ARGUMENTS = {
+    "help",
+    "quickstart",
+    "test",
+    "test-all",
+    "check",
+    "report",
+    "docs",
+    "docs-serve",
+    "lock",
+    "clean",
+} | {
     "bench",
     "bench-retrieval",
     "bench-distill",
