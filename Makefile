@@ -27,6 +27,7 @@ export PORT ALIAS  # as all variables of the command line are; a shell reads non
 export PYTHONDONTWRITEBYTECODE :=  # containers often set it; each of twenty stages would then compile all its imports
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
+export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup params new-task quickstart sweep student test test-all check ui pull rollback report docs docs-serve \

@@ -13,6 +13,6 @@ def with_equations(markdown: str) -> str:
     if not _BLOCK.search(markdown):
         return markdown
     parts = _BLOCK.split(markdown)
-    parts[::2] = [_INLINE.sub(lambda match: convert(match[1]), text) for text in parts[::2]]
+    parts[::2] = [_INLINE.sub(lambda match: f"<span>{convert(match[1])}</span>", text) for text in parts[::2]]
     parts[1::2] = [f"<div>{convert(' '.join(text.split()), display='block')}</div>" for text in parts[1::2]]
     return "".join(parts)

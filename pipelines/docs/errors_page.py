@@ -62,7 +62,7 @@ def errors_page(assigned: Mapping[Advice, Sequence[str]]) -> str:
     sections = []
     for group, entries in groupby(assigned, key=lambda entry: entry.group):
         blocks = [_block(assigned[entry], entry) for entry in entries]
-        sections.append("\n\n".join([f"## {group}", *blocks]))
+        sections.append("\n\n".join([f"### {group}", *blocks]))
     return "\n\n".join(sections)
 
 

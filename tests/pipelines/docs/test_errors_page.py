@@ -49,6 +49,6 @@ def test_a_message_without_advice_and_advice_without_a_message_are_wrong() -> No
 def test_the_page_has_a_heading_for_each_group_and_code_that_keeps_its_backticks() -> None:
     page = errors_page({EMPTY: ["‹path›: is empty; set `quote`"], LIBRARY: ["a database"]})
     assert page == (
-        "## Files\n\n`` ‹path›: is empty; set `quote` ``\n:   It has no rows.\n\n    *Remedy:* Replace it.\n\n"
-        "## Libraries\n\n`` a database ``\n:   A library failed.\n\n    *Remedy:* Read on."
+        "### Files\n\n`` ‹path›: is empty; set `quote` ``\n:   It has no rows.\n\n    *Remedy:* Replace it.\n\n"
+        "### Libraries\n\n`` a database ``\n:   A library failed.\n\n    *Remedy:* Read on."
     )
