@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.docs.message_text import Values, fixed_part, is_text, named_texts, render
 
-ERRORS = {"UserError": 0, "LineError": 1, "ValueError": 0, "PydanticCustomError": 1}
+ERRORS = {"UserError": 0, "LineError": 1, "PydanticCustomError": 1}
 """Exceptions whose message reaches the user, with the position of the message among the arguments."""
 VARIABLES = {"problem", "problems", "LIBRARY_ERRORS"}
 """Variables that hold messages: one, a list, or a table whose values are messages."""
