@@ -102,7 +102,7 @@ docs: setup ## Build the documentation into site/
 	@echo "Documentation: site/index.html"
 
 docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000
-	@python -m mkdocs serve --quiet --dev-addr 127.0.0.1:8000
+	@python -m mkdocs serve --dev-addr 127.0.0.1:8000
 
 bench: bench-retrieval bench-distill bench-zero ## Measure the speed tables again (after quickstart)
 

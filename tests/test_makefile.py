@@ -92,6 +92,10 @@ def test_new_task_reads_its_options_as_they_are_and_none_of_the_environment(
     assert not (project / "ran").exists()
 
 
+def test_the_documentation_is_served_on_this_machine_only(project: Path) -> None:
+    assert "--dev-addr 127.0.0.1:8000" in make(project, "--dry-run", "docs-serve").stdout
+
+
 def test_pytorch_and_what_builds_the_package_are_installed_by_hash(project: Path) -> None:
     steps = make(project, "--dry-run", "setup", "VENV=new").stdout
     assert steps.count("--require-hashes -r torch.lock") == 2  # from a local wheel, or from the index

@@ -52,16 +52,19 @@ def named_texts(body: Iterable[ast.AST]) -> dict[str, ast.expr]:
     """The names that some statements set exactly once, and to a text or another constant."""
     found: dict[str, list[ast.expr]] = {}
     for node in body:
-        if isinstance(node, ast.Assign):
-            target, value = node.targets[0], node.value
-            unpacked = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
-            pairs = zip(target.elts, value.elts, strict=True) if unpacked else [(target, value)]  # type: ignore[attr-defined]
-            for part, text in pairs:
-                for name in ast.walk(part):
-                    if isinstance(name, ast.Name):
-                        found.setdefault(name.id, []).append(text)
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                pairs = list(zip(targets, values, strict=False))
+            case ast.Assign(targets=[target], value=value):
+                pairs = [(target, value)]
+            case _:
+                continue
+        for target, value in pairs:
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name):
+                    found.setdefault(name.id, []).append(value)
     return {
-        name: texts[0]
-        for name, texts in found.items()
-        if len(texts) == 1 and (is_text(texts[0]) or isinstance(texts[0], ast.Constant))
+        name: values[0]
+        for name, values in found.items()
+        if len(values) == 1 and (is_text(values[0]) or isinstance(values[0], ast.Constant))
     }
