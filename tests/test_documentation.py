@@ -18,6 +18,7 @@ from pipelines.docs.parameters_page import parameters_page
 from textbook.files import read_json
 from textbook.params import Params
 from textbook.profiles import render_profile
+from textbook.reporting.front import smallest_close
 from textbook.reporting.table import comparison
 
 BEING_BUILT = {"new-task"}
@@ -117,6 +118,14 @@ def test_readme_is_short() -> None:
 
 def test_the_figure_of_readme_is_that_of_the_shipped_metrics() -> None:
     assert (ROOT / "docs" / "front.svg").read_text() == draw(ROOT / "reports" / "metrics.json")
+
+
+def test_what_readme_says_of_the_smallest_model_is_so() -> None:
+    figures = read_json(ROOT / "reports" / "metrics.json")["rotten_tomatoes"]
+    assert "int8 ONNX" in smallest_close(figures, "accuracy")
+    for cost in ("bytes", "ms_per_sentence"):
+        assert round(figures["teacher"][cost] / figures["onnx"][cost]) == 12
+    assert "a twelfth of its size and of its time" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
