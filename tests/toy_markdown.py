@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import dropwhile, groupby
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -12,6 +13,7 @@ ALL_PAGES = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("*/README.md"))
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\((?!\w+:|#)([^)\s#]+)")
+_ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
 _PROGRAMS = ("make", "dvc", "python", "mlflow")
 
 
@@ -36,9 +38,9 @@ def commands(page: Path) -> Iterator[list[str]]:
     lines = [line for block in blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines()]
     lines += [code for code in inline_code(page) if code.split(" ")[0] in _PROGRAMS and " " in code]
     for line in lines:
-        for part in re.split(r"&&|;", line):
-            words = shlex.split(part, comments=True)
-            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
-                words.pop(0)
-            if words and words[0] in _PROGRAMS:
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=";&")
+        lexer.whitespace_split = True
+        for is_end, group in groupby(lexer, key=lambda word: set(word) <= set(";&")):
+            words = list(dropwhile(_ASSIGNMENT.fullmatch, group))
+            if words and not is_end and words[0] in _PROGRAMS:
                 yield words
