@@ -1,6 +1,7 @@
 """The error messages that a user can cause, read from the source code."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ ERRORS = {"UserError": 0, "LineError": 1, "PydanticCustomError": 1}
 """Exceptions whose message reaches the user, with the position of the message among the arguments."""
 VARIABLES = {"problem", "problems", "LIBRARY_ERRORS"}
 """Variables that hold messages: one, a list, or a table whose values are messages."""
-HELPERS = {"_describe", "language_problem"}
-"""Functions that return messages to other functions than those that raise them."""
+HELPER = re.compile(r"_describe|.*_problems?")
+"""Names of functions that return messages to other functions than those that raise them."""
 WORDS = 3  # fewer words that a helper returns are a part of a message
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -31,8 +32,8 @@ class Message:
 def messages_in_code(root: Path, folders: Iterable[str]) -> list[Message]:
     """The messages in the Python files of some folders, in the order of files and lines.
 
-    They are what `ERRORS` are raised with, what `VARIABLES` hold, and what is returned by `HELPERS` and by the private
-    functions that take part in the others.
+    They are what `ERRORS` are raised with, what `VARIABLES` hold, and what is returned by functions with the name of a
+    `HELPER` and by the private functions that take part in the others.
     """
     paths = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
     trees = {path.relative_to(root).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
@@ -50,7 +51,8 @@ def _of_module(tree: ast.Module, constants: Values) -> Iterator[tuple[int, str]]
     scopes = {id(node): function for function in functions for node in ast.walk(function)}  # the innermost function
     expressions = list(_raised_or_held(tree))
     calls = [node for expression in expressions for node in ast.walk(expression) if isinstance(node, ast.Call)]
-    helpers = HELPERS | {call.func.id for call in calls if isinstance(call.func, ast.Name) and call.func.id[0] == "_"}
+    helpers = {call.func.id for call in calls if isinstance(call.func, ast.Name) and call.func.id[0] == "_"}
+    helpers |= {function.name for function in functions if HELPER.fullmatch(function.name)}
     returned = [part for function in functions if function.name in helpers for part in _returned(function)]
     for least, nodes in ((1, expressions), (WORDS, returned)):
         for node in nodes:
@@ -87,6 +89,8 @@ def _texts(node: ast.expr) -> Iterator[ast.expr]:
         case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Dict(values=parts):
             for part in parts:
                 yield from _texts(part)
+        case ast.IfExp(body=part, orelse=other):
+            yield from [*_texts(part), *_texts(other)]
         case ast.ListComp(elt=part):
             yield from _texts(part)
         case _ if is_text(node):

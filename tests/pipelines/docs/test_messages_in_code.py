@@ -28,6 +28,8 @@ def texts(folder: Path, code: str) -> list[str]:
         ("def f():\n    end = ''\n    end = 'more'\n    raise UserError(f'failed{end}')", "failed‹end›"),
         ("problems.append(f'{key}: is wrong')", "‹key›: is wrong"),
         ("problems += [f'{key}: is wrong' for key in keys]", "‹key›: is wrong"),
+        ("problems = [f'{key}: is wrong'] if late else []", "‹key›: is wrong"),
+        ("def task_problems(task):\n    return [f'{name} must be unique' for name in names]", "‹name› must be unique"),
         ("def f():\n    problem = 'has a NUL byte'", "has a NUL byte"),
         ("LIBRARY_ERRORS = {'json.Error': 'a file is damaged'}", "a file is damaged"),
     ],
