@@ -27,10 +27,11 @@ export PORT ALIAS  # as all variables of the command line are; a shell reads non
 export PYTHONDONTWRITEBYTECODE :=  # containers often set it; each of twenty stages would then compile all its imports
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
+export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup params new-task quickstart sweep student test test-all check ui pull rollback report bench bench-retrieval \
-	bench-distill bench-zero lock clean
+.PHONY: help setup params new-task quickstart sweep student test test-all check ui pull rollback report docs docs-serve \
+	bench bench-retrieval bench-distill bench-zero lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +96,13 @@ report: setup ## Update reports/report.html, with the statistics of the textbook
 	@dvc repro metrics register analysis
 	@python -m pipelines.commands.report
 	@python -m pipelines.commands.summary
+
+docs: setup ## Build the documentation into site/
+	@python -m mkdocs build --quiet
+	@echo "Documentation: site/index.html"
+
+docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000
+	@python -m mkdocs serve --dev-addr 127.0.0.1:8000
 
 bench: bench-retrieval bench-distill bench-zero ## Measure the speed tables again (after quickstart)
 

@@ -20,7 +20,18 @@ WRONG = {
     "pull": [["TASK=nonsense"], ["TASK=it's", "ALIAS=a; touch ran"], []],
     "rollback": [["TASK=nonsense", "VERSION=first"], []],
 }
-WITHOUT_ARGUMENTS = {"help", "quickstart", "test", "test-all", "check", "report", "lock", "clean"} | {
+WITHOUT_ARGUMENTS = {
+    "help",
+    "quickstart",
+    "test",
+    "test-all",
+    "check",
+    "report",
+    "docs",
+    "docs-serve",
+    "lock",
+    "clean",
+} | {
     "bench",
     "bench-retrieval",
     "bench-distill",
@@ -79,6 +90,10 @@ def test_new_task_reads_its_options_as_they_are_and_none_of_the_environment(
     assert "Nothing was written" in process.stdout
     assert (project / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
     assert not (project / "ran").exists()
+
+
+def test_the_documentation_is_served_on_this_machine_only(project: Path) -> None:
+    assert "--dev-addr 127.0.0.1:8000" in make(project, "--dry-run", "docs-serve").stdout
 
 
 def test_pytorch_and_what_builds_the_package_are_installed_by_hash(project: Path) -> None:
