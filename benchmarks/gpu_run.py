@@ -61,7 +61,7 @@ class Run:
         start = time.perf_counter()
         shapes = {batch.inputs["input_ids"].shape: batch for batch in map(self.steps.make, range(steps))}
         for batch in shapes.values():
-            for _ in range(WARM):
+            for _ in range(WARM if self.device.kind.type == "cuda" else 1):
                 self.steps.take(batch.to(self.device.kind))
         self.device.synchronize()
         return time.perf_counter() - start

@@ -3,15 +3,20 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from toy_models import CONFIGS
-from toy_run import CPU, SHAPE, toy_tokens
+from toy_run import CPU
 from transformers import AutoConfig
 
 from benchmarks import gpu_run
 from benchmarks.distill import Setting
 from benchmarks.distill_gpu import Plan, run_sections, sections
+from conftest import make_sentences
+from textbook.models.encoder import load_tokenizer
+from textbook.training.engine.tokens import tokenize
 
 ABSENT = ("pydantic", "numba", "deepspeed", "ray", "mlflow", "dvc", "great_expectations", "ruamel", "datasets")
 PROGRAM = """
@@ -35,29 +40,32 @@ def test_the_benchmark_needs_only_pytorch_triton_and_transformers():
     assert completed.stdout == "True\n", completed.stderr[-2000:]
 
 
-def test_all_sections_run_at_toy_size(tiny_teacher, tmp_path, monkeypatch):
-    def toy_setting(family):
-        config = AutoConfig.for_model(family, **{**CONFIGS[family], "vocab_size": 100})
-        return Setting(config, 2, SHAPE, 4, 3, 1, toy_tokens(tiny_teacher, 30))
+def test_the_sections_run_at_toy_size(tiny_teacher, tmp_path, monkeypatch):
+    """Those that differ in kind; the others differ in their number of students and in how they are compiled."""
 
-    monkeypatch.setattr(gpu_run, "gpu_steps", uncompiled(gpu_run.gpu_steps))
-    work = sections(toy_setting("roberta"), toy_setting("mpnet"), CPU, Plan(steps=1, check=4, check_batch=3))
-    figures = {"seconds": {}}
-    path = tmp_path / "figures.json"
+    def toy_setting(family):
+        config = AutoConfig.for_model(family, **{**CONFIGS[family], "num_attention_heads": 2, "initializer_range": 0.3})
+        return Setting(config, 2, SimpleNamespace(layers=2, hidden=16, heads=2, intermediate=32), 2, 2, 1, tokens)
+
+    tokens = tokenize(load_tokenizer(tiny_teacher), make_sentences(30, seed=0), None, 16)
+    monkeypatch.setattr(gpu_run, "gpu_steps", partial(uncompiled, gpu_run.gpu_steps))
+    every = sections(toy_setting("roberta"), toy_setting("mpnet"), CPU, Plan(steps=1, check=2, check_batch=2))
+    assert {f"cohort of {count}" for count in (1, 2, 4, 8)} < set(every)
+    work = {name: every[name] for name in ("cohort of 2", "check", "mpnet", "mpnet check", "deterministic")}
+    figures, path = {"seconds": {}}, tmp_path / "figures.json"
     assert run_sections(work, figures, path)
     assert json.loads(path.read_text()) == figures
-    assert set(figures["cohorts"]) == {"1", "2", "4", "8"}
-    assert all(speed > 0 for speed in figures["cohorts"].values())
-    assert [figures[name]["packed"] for name in ("cohort of 1", "mpnet")] == [True, False]
+    assert figures["cohorts"]["2"] > 0
+    assert [figures[name]["packed"] for name in ("cohort of 2", "mpnet")] == [True, False]
     assert figures["check"]["fp32"]["largest"] < 1e-4
-    assert figures["check"]["bf16"]["largest"] < 0.02
+    assert figures["check"]["bf16"]["largest"] < 0.05
     assert figures["mpnet check"]["largest"] < 1e-4
     assert figures["deterministic"]["deterministic"]["same_bits"]
 
 
-def uncompiled(gpu_steps):
+def uncompiled(gpu_steps, *arguments, **options):
     """Inductor takes longer than the whole test."""
-    return lambda *arguments, **options: gpu_steps(*arguments, **{**options, "compile_for": "not"})
+    return gpu_steps(*arguments, **{**options, "compile_for": "not", "multiple": 16})
 
 
 def test_a_section_that_fails_leaves_the_others(tmp_path, capsys):

@@ -30,7 +30,7 @@ from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.device import Device
 from textbook.training.engine.feed import Batch, make_batch
 from textbook.training.engine.optimizer import update_weights
-from textbook.training.engine.packing import RandomBatches, pack_batch
+from textbook.training.engine.packing import MULTIPLE_OF_TOKENS, RandomBatches, pack_batch
 from textbook.training.engine.tokens import Tokens
 
 Objective = Callable[[Tensor, Tensor, Batch], Tensor]
@@ -80,6 +80,7 @@ def gpu_steps(
     seed: int,
     compile_for: Compile = "once",
     record: bool = True,
+    multiple: int = MULTIPLE_OF_TOKENS,
 ) -> GpuSteps:
     """The fastest step for students that share a teacher.
 
@@ -94,6 +95,7 @@ def gpu_steps(
         seed: decides the order of the batches.
         compile_for: how often the layers of packed encoders are compiled.
         record: on a GPU, record the step once for each number of tokens.
+        multiple: packed batches are filled up to a multiple of this many tokens.
 
     Raises:
         ValueError: the pairs do not share a teacher.
@@ -118,7 +120,7 @@ def gpu_steps(
         if reasons:
             made = make_batch(tokens, padded.rows(step), first.pad_id, size=batch, multiple=MULTIPLE)
         else:
-            made = pack_batch(tokens, random.rows(step), first.pad_id, longest=longest)
+            made = pack_batch(tokens, random.rows(step), first.pad_id, multiple=multiple, longest=longest)
         return made.pinned() if device.kind.type == "cuda" else made
 
     take = _take_step(pairs, optimizers, read_teacher, readers, device, _objective(pairs, longest))
