@@ -7,20 +7,22 @@ heads, batches of 256 sentences. Weights are random; the tokenizer is read from 
 from the column `sentence` of BOOK. Takes less than 8 minutes on an H100. It needs only PyTorch with Triton,
 transformers, pyarrow and what these bring. On a CPU, `TRITON_INTERPRET=1` runs it, slowly, for tests.
 
-Writes `benchmarks/results/distill-gpu.json`, in tokens without padding:
+Writes `benchmarks/results/distill-gpu.json` after each measurement. Speeds are in tokens without padding:
 
-- `ladder`: tokens/s of a student with each optimisation in turn, the project's loop so far among them;
-- `cohorts`: student tokens/s of 1, 2, 4 and 8 students that share a teacher's pass, `share_of_peak` of the GPU, and
-  `ready_seconds` until every shape is compiled and recorded, with `longest_step_seconds` after that;
-- `mpnet`: the same for a teacher of MPNet-base's shape, which runs padded;
-- `check`: differences from the losses of the plain loop over `--check` steps. Without dropout in fp32, the largest and
-  the mean one, relative; in bf16, the same; with dropout, of the mean loss of the second half, beside the difference of
-  two seeds of the plain loop;
-- `deterministic`: whether two runs gave the same bits, as they are and with deterministic algorithms.
+- `cohorts`: student tokens/s of 1, 2, 4 and 8 students that share a teacher pass. `cohort of N` has more: the share of
+  the GPU's peak, `ready_seconds` until every number of tokens is compiled and recorded, `longest_step_seconds` after
+  that, and the peak memory;
+- `check`: differences from the losses of the plain loop in fp32 over `--check` steps of 32 sentences, largest and mean,
+  without dropout in fp32 and bf16; with dropout, that of the mean loss of the second half, beside the difference of two
+  seeds of the plain loop;
+- `mpnet`, `mpnet, cohort of 4` and `mpnet check`: the same for a teacher of MPNet-base's shape, which runs padded;
+- `deterministic`: whether two runs give the same bits, as they are and with deterministic algorithms;
+- the ladder of one student: the plain loop, the library's loop so far, and the packed step's optimisations in turn.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
 import traceback
@@ -45,6 +47,7 @@ from textbook.training.engine.device import Device, best_device
 from textbook.training.engine.tokens import tokenize
 
 COHORTS = (1, 2, 4, 8)
+LIMIT = 400  # seconds after which no measurement is started, so that all ends within 8 minutes
 BEFORE = "the library's loop before: padded, a CUDA graph per length"
 
 
@@ -66,14 +69,22 @@ def mpnet_setting(setting: Setting) -> Setting:
     return replace(setting, teacher=config, teacher_layer=config.num_hidden_layers, heads=48)
 
 
+def before(setting: Setting, device: Device, steps: int) -> dict[str, Callable[[], Any]]:
+    """The loops without packing: the plain one, the one that stops at the layer that is read, and the library's."""
+    chosen = [ladder(device)[number] for number in (0, 3)]
+    return {
+        **{variant.name: partial(run_variant, setting, variant, device, steps) for variant in chosen},
+        BEFORE: lambda: run_library(setting, device, steps, graphs=True)[0],
+    }
+
+
 def sections(setting: Setting, mpnet: Setting, device: Device, plan: Plan) -> dict[str, Callable[[], Any]]:
     """The measurements by their name in the results, most important first."""
     cohort = partial(measure_cohort, setting, device, plan.steps)
     loops: dict[str, dict[str, Any]] = {
         "packed, own kernels for attention and loss": {"compile_for": "not", "record": False},
         "+ a CUDA graph per number of tokens": {"compile_for": "not"},
-        "+ layers compiled once": {},
-        "+ layers compiled for each number of tokens": {"compile_for": "each"},
+        "+ layers compiled once (as the cohort of 1)": {},
     }
     small = replace(setting, batch=plan.check_batch), replace(mpnet, batch=plan.check_batch)
     return {
@@ -84,19 +95,26 @@ def sections(setting: Setting, mpnet: Setting, device: Device, plan: Plan) -> di
         "mpnet check": partial(check_padded, small[1], device, plan.check),
         "deterministic": partial(check_determinism, setting, device, plan.steps),
         **{name: partial(cohort, 1, **options) for name, options in loops.items()},
+        **before(setting, device, plan.steps // 3),
+        "layers compiled for each number of tokens": partial(cohort, 1, compile_for="each"),
     }
 
 
-def run_sections(work: dict[str, Callable[[], Any]], figures: dict[str, Any], path: Path) -> bool:
+def run_sections(work: dict[str, Callable[[], Any]], figures: dict[str, Any], path: Path, limit: float = LIMIT) -> bool:
     """Run the measurements and write the figures after each. One that fails is written as such, and the rest runs.
+
+    Args:
+        limit: seconds after which no measurement is started.
 
     Returns:
         Whether all succeeded.
     """
-    good = True
+    good, begin = True, time.perf_counter()
     for name, section in work.items():
         start = time.perf_counter()
         try:
+            if start - begin > limit:
+                raise TimeoutError(f"not started: {limit:g} seconds are over")
             figures[name] = section()
         except Exception as error:  # the machine is borrowed: what can be measured is
             traceback.print_exc()
@@ -109,15 +127,6 @@ def run_sections(work: dict[str, Callable[[], Any]], figures: dict[str, Any], pa
     return good
 
 
-def before(setting: Setting, device: Device, steps: int) -> dict[str, Callable[[], Any]]:
-    """The loops without packing: the plain one, two that `distill` has in between, and the library's."""
-    chosen = [ladder(device)[number] for number in (0, 3, -1)]
-    return {
-        **{variant.name: partial(run_variant, setting, variant, device, steps) for variant in chosen},
-        BEFORE: lambda: run_library(setting, device, steps, graphs=True)[0],
-    }
-
-
 def main() -> None:
     """Measure all, print the figures and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -127,6 +136,7 @@ def main() -> None:
     parser.add_argument("--check", type=int, default=200)
     parser.add_argument("--profile", action="store_true")
     chosen = parser.parse_args()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before the first product, for `deterministic`
     device = best_device()
     if device.kind.type != "cuda":
         parser.error("needs a GPU")
@@ -139,8 +149,7 @@ def main() -> None:
         "seconds": {},
     }
     plan = Plan(chosen.steps, chosen.check, check_batch=32)
-    work = {**sections(setting, mpnet_setting(setting), device, plan), **before(setting, device, chosen.steps // 3)}
-    good = run_sections(work, figures, RESULTS / "distill-gpu.json")
+    good = run_sections(sections(setting, mpnet_setting(setting), device, plan), figures, RESULTS / "distill-gpu.json")
     if chosen.profile:
         write_profile(setting, device, RESULTS / "distill-gpu-profile.txt")
     sys.exit(not good)

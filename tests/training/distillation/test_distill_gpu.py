@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from toy_models import CONFIGS
 from toy_run import CPU
 from transformers import AutoConfig
@@ -40,6 +41,7 @@ def test_the_benchmark_needs_only_pytorch_triton_and_transformers():
     assert completed.stdout == "True\n", completed.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_the_sections_run_at_toy_size(tiny_teacher, tmp_path, monkeypatch):
     """Those that differ in kind; the others differ in their number of students and in how they are compiled."""
 
@@ -76,3 +78,5 @@ def test_a_section_that_fails_leaves_the_others(tmp_path, capsys):
     assert not run_sections({"first": fail, "second": lambda: 3}, figures, tmp_path / "figures.json")
     assert figures["first"] == {"error": "RuntimeError: no such kernel"}
     assert figures["second"] == 3
+    assert not run_sections({"late": lambda: 3}, figures, tmp_path / "figures.json", limit=-1)
+    assert figures["late"] == {"error": "TimeoutError: not started: -1 seconds are over"}
