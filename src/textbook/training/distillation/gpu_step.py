@@ -104,7 +104,7 @@ def gpu_steps(
     shared = {(id(pair.teacher), pair.teacher_layer, pair.relation_heads, pair.pad_id) for pair in pairs}
     if len(shared) > 1:
         raise ValueError("all pairs must have the same teacher, teacher layer and relation heads")
-    longest = int(tokens.lengths().max())
+    longest = tokens.longest
     reasons = [reason for pair in pairs if (reason := why_padded(pair, longest))]
     if reasons:
         _log.warning("distill: runs padded, not packed: %s", reasons[0])

@@ -36,7 +36,7 @@ def short_attention(
     Args:
         q, k, v: [heads, tokens, width] in one precision.
         starts: [sentences + 1], int32, from 0 to the number of tokens.
-        seed: [1], int64; decides the dropout mask.
+        seed: [1], int64; decides the dropout mask. Without dropout, any tensor.
         longest: no sentence is longer; at most `LONGEST`.
         window: tokens that are this far apart, or farther, do not see each other.
         drop: dropout probability of the attention weights.
@@ -154,7 +154,8 @@ def _attention(
     """
     if starts is None:
         raise ValueError("packed attention needs the starts of the sentences")
-    seed = torch.randint(2**62, (1,), device=query.device)  # PyTorch's generator: checkpoints and CUDA graphs know it
+    # PyTorch's generator: checkpoints and CUDA graphs know it. Without dropout, the seed is not read.
+    seed = torch.randint(2**62, (1,), device=query.device) if dropout else starts
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     window = LONGEST if sliding_window is None else sliding_window
     context = short_attention(query[0], key[0], value[0], starts, seed, longest, scale, window, dropout)
