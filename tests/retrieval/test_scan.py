@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from benchmarks.plain_search import plain_search
 from benchmarks.search_before import check_same, index_before
 from textbook.params import Index
 from textbook.retrieval import bm25
 from textbook.retrieval.engines import build_index, open_index
 from textbook.retrieval.hits import Hits
-from textbook.words import words
 
 K1, B = 1.2, 0.75
 
@@ -40,31 +39,6 @@ def search(folder: Path, shards: list[list[str]], queries: list[list[str]], k: i
     return open_index(folder / "index", "hash").search(queries, k)
 
 
-def plain_search(corpus: list[str], queries: list[list[str]], k: int) -> Hits:
-    """BM25 in float32 over one sentence after the other, without an index."""
-    tokens = [words(sentence) for sentence in corpus]
-    lengths = np.array([len(sentence) for sentence in tokens])
-    norms = (K1 * (1 - B + B * lengths / lengths.mean())).astype(np.float32)
-
-    def score(word: str) -> NDArray[np.float32]:
-        count = np.array([sentence.count(word) for sentence in tokens], np.float32)
-        having = np.count_nonzero(count)
-        idf = np.float32(np.log1p((len(corpus) - having + 0.5) / (having + 0.5)))
-        return idf * (count / (norms + count))
-
-    scores = {word: score(word) for query in queries for word in query}
-    ids, best = np.zeros((len(queries), k), np.int64), np.zeros((len(queries), k), np.float32)
-    counts = np.zeros(len(queries), np.int32)
-    for number, query in enumerate(queries):
-        totals = np.zeros(len(corpus), np.float32)
-        for word in query:
-            totals += scores[word]
-        ids[number] = np.argsort(-totals, kind="stable")[:k]
-        best[number] = totals[ids[number]]
-        counts[number] = np.count_nonzero(best[number])
-    return Hits(ids, best, counts)
-
-
 @pytest.mark.parametrize("window", [64, 1000, 32_768])
 @pytest.mark.parametrize("k", [1, 7, 100])
 def test_hits_and_scores_are_those_of_the_earlier_and_of_a_plain_search(
@@ -75,7 +49,7 @@ def test_hits_and_scores_are_those_of_the_earlier_and_of_a_plain_search(
     shards = [corpus[:700], [], corpus[700:]]
     hits = search(tmp_path, shards, queries, k)
     check_same(hits, index_before(shards, k1=K1, b=B).search(queries, k))
-    check_same(hits, [plain_search(corpus, queries, k)])
+    check_same(hits, [plain_search(corpus, queries, k, k1=K1, b=B)])
     assert (hits.counts == k).mean() > 0.5
     assert k == 1 or np.mean(np.diff(hits.scores)[hits.counts == k] == 0) > 0.01, "the test needs ties"
 
@@ -98,4 +72,4 @@ def test_groups_windows_and_shards_change_no_score(
         patch.setattr(bm25, "GROUP_SHARDS", group)
         patch.setattr(bm25, "cluster_address", lambda: "a cluster")  # `run_each` itself still sees none
         hits = search(tmp_path_factory.mktemp("groups"), shards, queries, k)
-    check_same(hits, [plain_search(corpus, queries, min(k, len(corpus)))])
+    check_same(hits, [plain_search(corpus, queries, min(k, len(corpus)), k1=K1, b=B)])
