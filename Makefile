@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 PORT ?= 5000
 ALIAS ?= champion
+OUT ?= bundle
 TORCH := torch==2.13.0
 # Where pip finds PyTorch besides the package index. Without an NVIDIA GPU the CPU build is enough, and saves gigabytes.
 # The builds of these two places have their hashes in torch.lock; an index of the user's own is taken at its word.
@@ -20,12 +21,12 @@ PIP := python -m pip install -qq --disable-pip-version-check $(if $(PYTHONDONTWR
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-export PORT ALIAS  # as all variables of the command line are; a shell reads none of them as code
+export PORT ALIAS OUT  # as all variables of the command line are; a shell reads none of them as code
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup params quickstart sweep student test test-all check ui pull rollback report bench bench-retrieval \
+.PHONY: help setup params quickstart sweep bundle adopt student test test-all check ui pull rollback report bench bench-retrieval \
 	bench-distill bench-zero lock clean
 
 help: ## Show this text
@@ -57,6 +58,13 @@ quickstart: setup ## Run the whole pipeline on the shipped example and show the 
 
 sweep: setup ## Fill the grid init × teacher × textbook × task, or a part: make sweep SWEEP='textbook=general,contextualized'
 	@python -m pipelines.sweep $$SWEEP
+	@python -m pipelines.commands.report
+
+bundle: setup ## A part of the grid to be made on another machine: make bundle SWEEP='…' [SPLIT=60M] [OUT=bundle]
+	@python -m pipelines.sweep.bundle --out "$$OUT" --split "$$SPLIT" $$SWEEP
+
+adopt: setup ## Take in cells of a bundle, from a folder or a tar file: make adopt RESULTS=results.tar.gz
+	@python -m pipelines.sweep.adopt $(if $(RESULTS),"$$RESULTS")
 	@python -m pipelines.commands.report
 
 student: setup ## The largest student within a number of parameters or CPU milliseconds: make student BUDGET=10M (or 5ms)

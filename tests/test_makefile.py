@@ -14,6 +14,8 @@ WRONG = {
     "setup": [["VENV=new", "PYTHON=nonsense"]],
     "params": [["PROFILE=nonsense"], []],
     "sweep": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"]],
+    "bundle": [["SWEEP=nonsense"], ["SPLIT=60X"], ["SPLIT=1'; touch ran; '"]],
+    "adopt": [["RESULTS=nonsense"], ["RESULTS=it's; touch ran"], []],
     "student": [["BUDGET=5s"], []],
     "ui": [["PORT=abc"], ["PORT=1'; touch ran; '"]],
     "pull": [["TASK=nonsense"], ["TASK=it's", "ALIAS=a; touch ran"], []],
