@@ -1,4 +1,4 @@
-"""A Python that finds only the packages that a bundle needs, and what these need themselves."""
+"""A Python that finds only the packages that a bundle needs, and what these need themselves, without pydantic."""
 
 import os
 import re
@@ -53,6 +53,7 @@ def modules_of(packages: list[str]) -> set[str]:
             continue
         parsed = map(Requirement, requirements)
         waiting += [other.name for other in parsed if not other.marker or other.marker.evaluate({"extra": ""})]
+    needed -= {"pydantic", "pydantic-core"}  # of typer, which transformers needs for its command line only
     return {module for module, names in packages_distributions().items() if needed & set(map(normal, names))}
 
 
