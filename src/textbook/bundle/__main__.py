@@ -37,7 +37,6 @@ def _run(arguments: argparse.Namespace) -> None:
         path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
         os.environ["PYTHONPATH"] = path
         os.execv(sys.executable, [sys.executable, "-P", "-m", "textbook.bundle", *sys.argv[1:]])
-    os.environ.setdefault("TQDM_DISABLE", "1")  # a run prints a line for every event instead
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from textbook.bundle.run import run_bundle  # takes seconds to import
 
