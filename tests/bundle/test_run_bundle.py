@@ -12,10 +12,10 @@ from threading import Timer
 import pytest
 from toy_bundle import CELL, write_bundle
 
-from textbook.bundle.budget import Budget
 from textbook.bundle.contents import CONTENTS, read_bundle
 from textbook.bundle.origin import origin_tags, read_origin, write_origin
 from textbook.bundle.run import run_bundle
+from textbook.bundle.time_limit import TimeLimit
 from textbook.errors import UserError
 from textbook.files import read_json, write_json
 from textbook.training.engine.log import read_history
@@ -95,23 +95,23 @@ def test_the_files_of_a_result_are_those_that_were_made(tiny_teacher: Path, tmp_
 
 
 def test_a_budget_ends_a_run_before_it_is_over() -> None:
-    budget, started = Budget(2 / 3600), time.monotonic()
-    with pytest.raises(SystemExit), budget.stopping():
+    limit, started = TimeLimit(2 / 3600), time.monotonic()
+    with pytest.raises(SystemExit), limit.stopping():
         time.sleep(30)
-    assert budget.used_up
+    assert limit.used_up
     assert 1.7 < time.monotonic() - started < 10
-    budget.check_enough(1.7, "3 steps")
+    limit.check_enough(1.7, "3 steps")
     with pytest.raises(UserError, match=r"^--hours 0.000555556: is too short for one cell: 3 steps take about 0.001 h"):
-        budget.check_enough(3.6, "3 steps")
-    Budget(None).check_enough(1e9, "3 steps")
+        limit.check_enough(3.6, "3 steps")
+    TimeLimit(None).check_enough(1e9, "3 steps")
 
 
 def test_sigterm_ends_a_run_too() -> None:
-    budget = Budget(1)
+    limit = TimeLimit(1)
     Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    with pytest.raises(SystemExit), budget.stopping():
+    with pytest.raises(SystemExit), limit.stopping():
         time.sleep(30)
-    assert not budget.used_up
+    assert not limit.used_up
 
 
 @pytest.mark.slow

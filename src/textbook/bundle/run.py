@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from textbook.bundle.budget import Budget
 from textbook.bundle.contents import CELLS, RESULTS, Bundle, read_bundle
 from textbook.bundle.origin import ORIGIN, device_name, write_origin
+from textbook.bundle.time_limit import TimeLimit
 from textbook.cells.cell import Cell, group_cells
 from textbook.cells.cohort import Hooks, run_cohort
 from textbook.cells.job import CellJob
@@ -43,16 +43,16 @@ def run_bundle(
         UserError: the folder has no whole bundle, another process runs it, the time is too short, or cells failed.
         SystemExit: SIGTERM was received.
     """
-    budget = Budget(hours)
+    limit = TimeLimit(hours)
     with _alone(folder):
         bundle = read_bundle(folder)
         engine = _prepare(bundle, threads)
-        runner = _Runner(bundle, budget, engine, several_runs=several_runs)
+        runner = _Runner(bundle, limit, engine, several_runs=several_runs)
         try:
-            with budget.stopping():
+            with limit.stopping():
                 runner.run()
         except SystemExit:
-            if not budget.used_up:
+            if not limit.used_up:
                 raise
             runner.check_progress()
     runner.close()
@@ -88,8 +88,8 @@ def _alone(folder: Path) -> Iterator[None]:
 class _Runner:
     """A run of a bundle, and what has become of its cells so far."""
 
-    def __init__(self, bundle: Bundle, budget: Budget, engine: str, *, several_runs: bool) -> None:
-        self.bundle, self.budget, self.engine, self.several_runs = bundle, budget, engine, several_runs
+    def __init__(self, bundle: Bundle, limit: TimeLimit, engine: str, *, several_runs: bool) -> None:
+        self.bundle, self.limit, self.engine, self.several_runs = bundle, limit, engine, several_runs
         self.failed: list[Cell] = []
         self.progressed = False
         """Whether this run has done anything that the next one need not do again."""
@@ -97,7 +97,7 @@ class _Runner:
     def run(self) -> None:
         """Make the cells that are not done yet."""
         todo = {job.cell: job for job in self.bundle.jobs if not (self._result(job) / ORIGIN).is_file()}
-        self._line(f"{len(self.bundle.jobs)} cells, {self._done()} done; on {device_name()}, engine {self.engine}")
+        self.say(f"{len(self.bundle.jobs)} cells, {self._done()} done; on {device_name()}, engine {self.engine}")
         if todo:
             for cells in group_cells(list(todo), self._most_together(list(todo.values()))):
                 self._run_cohort([todo[cell] for cell in cells])
@@ -112,7 +112,7 @@ class _Runner:
         if self.failed:
             raise UserError(f"{len(self.failed)} cells failed, {done} of {count} are done and in {results}")
         rest = "" if done == count else f"; run it again for the other {count - done}"
-        self._line(f"{done} of {count} cells are done and in {results}{rest}")
+        self.say(f"{done} of {count} cells are done and in {results}{rest}")
 
     def check_progress(self) -> None:
         """Check that a run that ran out of time was not in vain.
@@ -122,13 +122,13 @@ class _Runner:
         """
         if not self.progressed:
             raise UserError(
-                f"--hours {self.budget.hours:g}: is too short: no step was finished that the next run would not repeat"
+                f"--hours {self.limit.hours:g}: is too short: no step was finished that the next run would not repeat"
             )
-        self._line("stopped before the time is over; the work so far is saved")
+        self.say("stopped before the time is over; the work so far is saved")
 
     def _run_cohort(self, jobs: Sequence[CellJob]) -> None:
         names = " and ".join(str(job.cell) for job in jobs)
-        self._line(f"start {names}")
+        self.say(f"start {names}")
         by_cell = {job.cell: job for job in jobs}
         pace = _Pace(jobs, self)
         hooks = Hooks(lambda _cell, _folder: None, pace.log, lambda _cell, _history: nullcontext())
@@ -137,7 +137,7 @@ class _Runner:
                 self._fail(cell, outcome)
                 continue
             self._keep(by_cell[cell])
-            self._line(f"done {cell}: {outcome['metric']} {outcome['mean']:.2f}, {outcome['seconds']:.0f} s")
+            self.say(f"done {cell}: {outcome['metric']} {outcome['mean']:.2f}, {outcome['seconds']:.0f} s")
 
     def _keep(self, job: CellJob) -> None:
         """Move a finished cell to the results."""
@@ -151,7 +151,7 @@ class _Runner:
         self.failed.append(cell)
         if not isinstance(error, UserError | OSError):
             traceback.print_exception(error)
-        self._line(f"failed {cell}: {' '.join(str(error).split()) or type(error).__name__}")
+        self.say(f"failed {cell}: {' '.join(str(error).split()) or type(error).__name__}")
 
     def _result(self, job: CellJob) -> Path:
         return self.bundle.folder / RESULTS / job.folder.relative_to(self.bundle.folder / CELLS)
@@ -164,8 +164,9 @@ class _Runner:
         fitting = (students_in_memory(job.student, load_config(job.inputs.teacher), gpus=1, slots=1) for job in jobs)
         return max(1, min(self.bundle.cohort, *fitting))
 
-    def _line(self, text: str) -> None:
-        _say(f"{self.budget.stamp()} {text}")
+    def say(self, text: str) -> None:
+        """Print a line on an event."""
+        _say(f"{self.limit.stamp()} {text}")
 
 
 class _Pace:
@@ -190,10 +191,11 @@ class _Pace:
             # A student alone needs at least its share of the time of its cohort.
             per_step = (now - self.first[1]) / (step - self.first[0]) / self.students
             needed = per_step * (self.steps - self.first[0])
-            self.runner.budget.check_enough(needed, f"{self.steps - self.first[0]:,} steps of distillation")
+            self.runner.limit.check_enough(needed, f"{self.steps - self.first[0]:,} steps of distillation")
         if now - self.shown >= LINE_EVERY:
             self.shown = now
-            self.runner._line(f"{cell}: step {step:,} of {self.steps:,}, loss {figures['loss']:.3f}")
+            total = f" of {self.steps:,}" if step <= self.steps else " (second textbook)"
+            self.runner.say(f"{cell}: step {step:,}{total}, loss {figures['loss']:.3f}")
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""A budget of time: a run that stops itself before it is over, and that knows early if it is too short."""
+"""A limit of time: a run that stops itself in time, and that knows early if the time is too short."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ from types import FrameType
 from textbook.errors import UserError
 from textbook.training.engine.checkpoints import TERMINATED
 
-MARGIN, MOST_MARGIN = 0.1, 60.0  # share of the budget, and seconds, that are left for a last step and its checkpoint
+MARGIN, MOST_MARGIN = 0.1, 60.0  # share of the time, and seconds, that are left for a last step and its checkpoint
 _AGAIN = 2.0  # seconds between signals: one may come when nobody would act on it
 
 
-class Budget:
+class TimeLimit:
     """The time that a run may take.
 
     Args:
@@ -29,17 +29,17 @@ class Budget:
         self._start = time.monotonic()
 
     def left(self) -> float:
-        """Seconds until the budget is over; infinite without one."""
+        """Seconds until the time is over; infinite without one."""
         return self._seconds() - (time.monotonic() - self._start)
 
     def stamp(self) -> str:
-        """The time left, or without a budget the time so far, for the beginning of a line."""
+        """The time left, or without a limit the time so far, for the beginning of a line."""
         if self.hours is None:
             return f"[{(time.monotonic() - self._start) / 60:.1f} min]"
         return f"[{max(0.0, self.left()) / 60:.1f} min left]"
 
     def check_enough(self, seconds: float, what: str) -> None:
-        """Check that the whole budget is enough for what takes `seconds`.
+        """Check that the whole time is enough for what takes `seconds`.
 
         Raises:
             UserError: it is not.
@@ -52,7 +52,7 @@ class Budget:
 
     @contextmanager
     def stopping(self) -> Iterator[None]:
-        """Within the block, SIGTERM ends the run with a SystemExit, and it comes in time before the budget is over.
+        """Within the block, SIGTERM ends the run with a SystemExit, and it comes in time before the hours are over.
 
         Training writes a checkpoint first.
         """
@@ -73,13 +73,16 @@ class Budget:
                 done.wait(_AGAIN)
 
         before = signal.signal(signal.SIGTERM, end)
+        watcher = Thread(target=watch, daemon=True)
         if self.hours is not None:
-            Thread(target=watch, daemon=True).start()
+            watcher.start()
         try:
             yield
         finally:
             raised = True
             done.set()
+            if self.hours is not None:
+                watcher.join()  # it sends no signal any more, which would now end this process
             signal.signal(signal.SIGTERM, before)
 
     def _seconds(self) -> float:
