@@ -14,7 +14,7 @@ import torch
 
 from textbook.bundle.contents import CELLS, RESULTS, Bundle, read_bundle
 from textbook.bundle.origin import ORIGIN, device_name, write_origin
-from textbook.bundle.time_limit import TimeLimit
+from textbook.bundle.time_limit import TimeLimit, TooShort
 from textbook.cells.cell import Cell, group_cells
 from textbook.cells.cohort import Hooks, run_cohort
 from textbook.cells.job import CellJob
@@ -129,15 +129,22 @@ class _Runner:
     def _run_cohort(self, jobs: Sequence[CellJob]) -> None:
         names = " and ".join(str(job.cell) for job in jobs)
         self.say(f"start {names}")
-        by_cell = {job.cell: job for job in jobs}
+        waiting = {job.cell: job for job in jobs}
         pace = _Pace(jobs, self)
         hooks = Hooks(lambda _cell, _folder: None, pace.log, lambda _cell, _history: nullcontext())
-        for cell, outcome in run_cohort(jobs, hooks):
-            if isinstance(outcome, Exception):
-                self._fail(cell, outcome)
-                continue
-            self._keep(by_cell[cell])
-            self.say(f"done {cell}: {outcome['metric']} {outcome['mean']:.2f}, {outcome['seconds']:.0f} s")
+        try:
+            for cell, outcome in run_cohort(jobs, hooks):
+                job = waiting.pop(cell)
+                if isinstance(outcome, Exception):
+                    self._fail(cell, outcome)
+                    continue
+                self._keep(job)
+                self.say(f"done {cell}: {outcome['metric']} {outcome['mean']:.2f}, {outcome['seconds']:.0f} s")
+        except TooShort:
+            raise
+        except Exception as error:  # one that the cohort shares; the next one may succeed
+            for cell in waiting:
+                self._fail(cell, error)
 
     def _keep(self, job: CellJob) -> None:
         """Move a finished cell to the results."""
@@ -181,7 +188,7 @@ class _Pace:
         """Show the progress now and then.
 
         Raises:
-            UserError: the time is too short for one cell.
+            TooShort: the time is too short for one cell.
         """
         self.runner.progressed |= step > 0
         now = time.monotonic()

@@ -15,6 +15,10 @@ MARGIN, MOST_MARGIN = 0.1, 60.0  # share of the time, and seconds, that are left
 _AGAIN = 2.0  # seconds between signals: one may come when nobody would act on it
 
 
+class TooShort(UserError):
+    """The time is too short for one cell."""
+
+
 class TimeLimit:
     """The time that a run may take.
 
@@ -42,10 +46,10 @@ class TimeLimit:
         """Check that the whole time is enough for what takes `seconds`.
 
         Raises:
-            UserError: it is not.
+            TooShort: it is not.
         """
         if self.hours is not None and seconds > self._seconds() - self._margin():
-            raise UserError(
+            raise TooShort(
                 f"--hours {self.hours:g}: is too short for one cell: {what} take about {seconds / 3600:.2g} hours on"
                 " this machine; give more hours, or --several-runs to make a cell in more than one run"
             )
