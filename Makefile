@@ -4,7 +4,6 @@ PYTHON ?= python3.11
 VENV := .venv
 PORT ?= 5000
 ALIAS ?= champion
-OUT ?= bundle
 TORCH := torch==2.13.0
 # Where pip finds PyTorch besides the package index. Without an NVIDIA GPU the CPU build is enough, and saves gigabytes.
 # The builds of these two places have their hashes in torch.lock; an index of the user's own is taken at its word.
@@ -15,19 +14,24 @@ else
 TORCH_WHEEL := $(TORCH)
 endif
 TORCH_FROM := $(addprefix --extra-index-url ,$(TORCH_INDEX))
-# Python compiles files when it first imports them, if it may write then. Most never are, and compiling all takes a minute.
-PIP := python -m pip install -qq --disable-pip-version-check $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
+# Python compiles files when it first imports them. Most never are, and compiling all takes a minute.
+PIP := python -m pip install -qq --disable-pip-version-check --no-compile
 # Tests run in two processes with a thread each: tiny models gain nothing from more threads.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-export PORT ALIAS OUT  # as all variables of the command line are; a shell reads none of them as code
+# An option of a command, if the variable is given on the command line: others may have it in the environment.
+given = $(if $(filter command,$(origin $1)),--$2="$$$1")
+
+export PORT ALIAS  # as all variables of the command line are; a shell reads none of them as code
+export PYTHONDONTWRITEBYTECODE :=  # containers often set it; each of twenty stages would then compile all its imports
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
+export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup params quickstart sweep bundle adopt student test test-all check ui pull rollback report bench bench-retrieval \
-	bench-distill bench-zero lock clean
+.PHONY: help setup params new-task quickstart sweep bundle adopt student test test-all check ui pull rollback report docs \
+	docs-serve bench bench-retrieval bench-distill bench-zero lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +55,10 @@ $(VENV)/.ready: requirements.lock torch.lock pyproject.toml
 params: setup ## Write params.yaml for a profile: make params PROFILE=reduced-cpu
 	@python -m pipelines.commands.params "$$PROFILE"
 
+new-task: setup ## Look at your own data, and add a task on it to params.yaml: make new-task FILE=tickets.csv
+	@python -m pipelines.commands.new_task $(call given,NAME,name) $(call given,TEXT,text) $(call given,TEXT2,text2) \
+		$(call given,LABEL,label) $(if $(filter 1,$(YES)),--yes) -- "$$FILE"
+
 quickstart: setup ## Run the whole pipeline on the shipped example and show the results
 	@dvc repro metrics register
 	@python -m pipelines.commands.report
@@ -60,8 +68,8 @@ sweep: setup ## Fill the grid init × teacher × textbook × task, or a part: ma
 	@python -m pipelines.sweep $$SWEEP
 	@python -m pipelines.commands.report
 
-bundle: setup ## A part of the grid to be made on another machine: make bundle SWEEP='…' [SPLIT=60M] [OUT=bundle]
-	@python -m pipelines.sweep.bundle --out "$$OUT" --split "$$SPLIT" $$SWEEP
+bundle: setup ## A part of the grid to be made on another machine: make bundle SWEEP='…' [SPLIT=60M] [OUT=…]
+	@python -m pipelines.sweep.bundle $(call given,OUT,out) $(call given,SPLIT,split) $$SWEEP
 
 adopt: setup ## Take in cells of a bundle, from a folder or a tar file: make adopt RESULTS=results.tar.gz
 	@python -m pipelines.sweep.adopt $(if $(RESULTS),"$$RESULTS")
@@ -95,6 +103,13 @@ report: setup ## Update reports/report.html, with the statistics of the textbook
 	@dvc repro metrics register analysis
 	@python -m pipelines.commands.report
 	@python -m pipelines.commands.summary
+
+docs: setup ## Build the documentation into site/
+	@python -m mkdocs build --quiet
+	@echo "Documentation: site/index.html"
+
+docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000
+	@python -m mkdocs serve --dev-addr 127.0.0.1:8000
 
 bench: bench-retrieval bench-distill bench-zero ## Measure the speed tables again (after quickstart)
 

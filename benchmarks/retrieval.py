@@ -1,12 +1,13 @@
-"""Speed of making a textbook from general text, compared with plain bm25s and Whoosh in the same run.
+"""Speed of making a textbook from general text, compared with bm25s, Whoosh and an earlier search in the same run.
 
     python -m benchmarks.retrieval             # text and task of the quickstart, which must have run
     python -m benchmarks.retrieval glue sst2   # a profile and one of its tasks
 
 Text and task come from `params.yaml` or a profile. Each step runs in its own process, whose peak memory is measured.
-Ratios are the speed of this project divided by that of the other library: 2 is twice as fast. This project and bm25s
-take turns and the median is reported, so that load on the machine affects both. Whoosh searches 100,000 of the
-sentences, on which the results of the engines are also compared.
+Ratios are the speed of this project divided by that of the peer: 2 is twice as fast. This project and bm25s, or the
+earlier search, take turns and the median is reported, so that load on the machine affects both. The earlier search, and
+for 500 queries a plain one without an index, must give the same hits, with the same scores to the bit. Whoosh searches
+100,000 of the sentences, on which the results of the engines are also compared.
 
 Prints all figures and writes them to `benchmarks/results/retrieval.json`: at the top level for `params.yaml`, under the
 name of the profile otherwise.
@@ -33,7 +34,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.child import in_child
+from benchmarks.plain_search import plain_search
 from benchmarks.profiles import load_profile
+from benchmarks.search_before import check_same, index_before
 from pipelines.code import hash_code
 from pipelines.paths import ASSETS, EXPECTATIONS
 from textbook.assets.fetch import fetch
@@ -60,6 +63,7 @@ RESULTS = Path("benchmarks/results/retrieval.json")
 PHRASES, NGRAM, HASH = 20, 8, "hash"
 STOP_WORDS = read_stop_words("en")
 SMALL = 100_000  # sentences in the corpus for Whoosh, which is slow
+ORACLE = 500  # queries of the plain search
 TOP = 10  # k at which the engines are compared
 MAX_TURNS, MAX_SECONDS = 9, 30  # no turn starts after either limit
 BM25, WHOOSH = Index(engine="bm25s", k1=1.2, b=0.75), Index(engine="whoosh", k1=1.2, b=0.75)
@@ -121,7 +125,8 @@ def check(params: Params, folder: Path) -> float:
 
 def index(corpus: Path, target: Path) -> float:
     """Seconds to index a corpus."""
-    return timed(lambda: build_index(read_shards(corpus), target, BM25, HASH))[0]
+    size = sum(path.stat().st_size for path in shard_paths(corpus))
+    return timed(lambda: build_index(read_shards(corpus), target, BM25, HASH, size=size))[0]
 
 
 def make_textbook(corpus: Path, built: Path, task: Path, k: int, anchors: int, target: Path) -> Callable[[], int]:
@@ -137,7 +142,8 @@ def make_textbook(corpus: Path, built: Path, task: Path, k: int, anchors: int, t
         merged = retrieve(index, texts, k=k, phrases=PHRASES, stop_words=STOP_WORDS)
         ids = merged.order()
         leaks = LeakFilter(evaluation, NGRAM)
-        return write_book(corpus, ids, leaks, target, rank=merged.rank[ids], score=merged.score[ids])["sentences"]
+        rank, score = merged.relevance(ids)
+        return write_book(corpus, ids, leaks, target, rank=rank, score=score)["sentences"]
 
     run(texts[:2])
     return lambda: run(texts)
@@ -175,6 +181,21 @@ def against_bm25s(
     engine.retrieve(ids[:threads], **options)  # compiles the kernels
     own = make_textbook(corpus, built, task, k, anchors, target)
     return indexing, in_turns(own, lambda: engine.retrieve(ids, **options))
+
+
+def against_before(
+    queries: list[list[str]], corpus: Path, built: Path, k: int
+) -> tuple[list[tuple[float, float]], int]:
+    """Durations in seconds of this project's search and of the earlier one, one pair per turn, and the postings."""
+    before, index = index_before(read_shards(corpus), k1=BM25.k1, b=BM25.b), open_index(built, HASH)
+    index.search(queries[:2], k)  # compiles the kernels
+    before.search(queries[:2], k)
+    turns = in_turns(lambda: index.search(queries, k), lambda: before.search(queries, k))
+    check_same(index.search(queries, k), before.search(queries, k))
+    some = spread(queries, ORACLE)
+    plain = plain_search(chain.from_iterable(read_shards(corpus)), some, k, k1=BM25.k1, b=BM25.b)
+    check_same(index.search(some, k), [plain])
+    return turns, sum(len(shard.ids) for shard in before.shards)
 
 
 def whoosh_alone(corpus: Path, queries: list[list[str]], folder: Path) -> tuple[float, float]:
@@ -249,6 +270,10 @@ def bench(profile: str | None, name: str, k: int, peer: int, whoosh: int, folder
     record(anchors=len(anchors), textbook_anchors_per_second=round(len(anchors) / median(own for own, _ in searching)))
     record(bm25s_queries=len(bm25s_queries))
     record(textbook_vs_bm25s=share * median(other / own for own, other in searching))
+    (turns, postings), _ = in_child(against_before, queries, corpus, folder / "index", k)
+    record(postings=postings, bytes_per_posting=bytes_on_disk(folder / "index") / postings)
+    record(search_queries_per_second=round(len(queries) / median(own for own, _ in turns)))
+    record(search_vs_before=median(other / own for own, other in turns))
     _, tenth_peak = in_child(textbook, corpus, folder / "index", task, k, len(anchors) // 10, book)
     (_, written), peak = in_child(textbook, *arguments)
     record(textbook_sentences=written, textbook_peak_gb_of_a_tenth_of_the_anchors=tenth_peak, textbook_peak_gb=peak)

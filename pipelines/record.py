@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.paths import CORPUS, EVALUATION, MODELS, TASKS, textbook_files
 from textbook.files import digest, hash_folder, read_json, sha256
 from textbook.params import Params
+from textbook.reporting.table import columns, comparison
 from textbook.tasks.splits import VALIDATION, read_split, text_columns
 from textbook.training.engine.log import read_history
 from tracking.lineage import dvc_hashes, git_tags
@@ -72,10 +73,9 @@ def evaluated_record(params: Params, task: str) -> Record:
     student, history = models / "student", models / "distilled" / "history.jsonl"
     hashes = dvc_hashes([str(student), str(evaluation)])
     record = start_record(params, task, digest(hash_folder(student), sha256(evaluation)), hashes, history)
+    evaluated = read_json(evaluation)
     metrics = {
-        f"{model}/{name}": value
-        for model, figures in read_json(evaluation).items()
-        for name, value in flatten(figures).items()
+        f"{model}/{name}": value for model, figures in evaluated.items() for name, value in flatten(figures).items()
     }
     lines = read_history(history)
     seconds = training_seconds(lines) + sum(
@@ -87,7 +87,9 @@ def evaluated_record(params: Params, task: str) -> Record:
         "teacher/0": models / "teacher" / "history.jsonl",
         **adaptation_curves("scratch", models / "scratch"),
     }
-    return replace(record, curves={**record.curves, **more_curves})
+    metric = params.task(task).metrics[0]
+    results = [columns(metric), *comparison(evaluated, metric)]
+    return replace(record, curves={**record.curves, **more_curves}, results=results)
 
 
 def adaptation_curves(model: str, folder: Path) -> dict[str, Path]:

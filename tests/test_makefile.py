@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 WRONG = {
     "setup": [["VENV=new", "PYTHON=nonsense"]],
     "params": [["PROFILE=nonsense"], []],
+    "new-task": [["FILE=nonsense"], ["FILE=it's $(touch ran).csv", "NAME='; touch ran; '"], []],
     "sweep": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"]],
     "bundle": [["SWEEP=nonsense"], ["SPLIT=60X"], ["SPLIT=1'; touch ran; '"]],
     "adopt": [["RESULTS=nonsense"], ["RESULTS=it's; touch ran"], []],
@@ -21,7 +22,18 @@ WRONG = {
     "pull": [["TASK=nonsense"], ["TASK=it's", "ALIAS=a; touch ran"], []],
     "rollback": [["TASK=nonsense", "VERSION=first"], []],
 }
-WITHOUT_ARGUMENTS = {"help", "quickstart", "test", "test-all", "check", "report", "lock", "clean"} | {
+WITHOUT_ARGUMENTS = {
+    "help",
+    "quickstart",
+    "test",
+    "test-all",
+    "check",
+    "report",
+    "docs",
+    "docs-serve",
+    "lock",
+    "clean",
+} | {
     "bench",
     "bench-retrieval",
     "bench-distill",
@@ -65,6 +77,25 @@ def test_wrong_arguments_are_one_line(project: Path, target: str, arguments: lis
     assert len(lines) == 1, process.stderr
     assert lines[0].startswith("error: ")
     assert not (project / "ran").exists()
+
+
+def test_new_task_reads_its_options_as_they_are_and_none_of_the_environment(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"the page of order {number} did not open,{'no' if number % 2 else 'yes'}" for number in range(30)]
+    (project / "it's mine; touch ran.csv").write_text("\n".join(['the text,is it "new"?', *rows]))
+    monkeypatch.setenv("NAME", "host name")
+    file, label = "FILE=it's mine; touch ran.csv", 'LABEL=is it "new"?'
+    process = make(project, "new-task", file, label, "TEXT=the text", "YES=0")
+    assert process.returncode == 0, process.stderr
+    assert '    it_s_mine_touch_ran: {path: "it\'s mine; touch ran.csv"}\n' in process.stdout
+    assert "Nothing was written" in process.stdout
+    assert (project / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+    assert not (project / "ran").exists()
+
+
+def test_the_documentation_is_served_on_this_machine_only(project: Path) -> None:
+    assert "--dev-addr 127.0.0.1:8000" in make(project, "--dry-run", "docs-serve").stdout
 
 
 def test_pytorch_and_what_builds_the_package_are_installed_by_hash(project: Path) -> None:

@@ -1,6 +1,7 @@
 """Parallel work gives the same results as sequential work."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from textbook.corpus.sentences import write_sentences
 from textbook.corpus.shards import corpus_hash
 from textbook.errors import UserError
 from textbook.files import hash_folder
-from textbook.params import Corpus, Source
+from textbook.params import Corpus, Index, Source
 from textbook.ray_tasks import WORTH_BYTES, run_all
+from textbook.retrieval import bm25
+from textbook.retrieval.engines import build_index, open_index
 from textbook.tables.files import cut_table
 
 
@@ -113,3 +116,23 @@ def test_the_corpus_is_the_same_on_a_cluster(cluster: str, tmp_path: Path, monke
     assert counts == [{"sentences": 2_000, "kept": 1_700, "duplicates": 300}] * 2
     assert corpus_hash(tmp_path / "alone" / "corpus") == corpus_hash(tmp_path / "cluster" / "corpus")
     assert hash_folder(tmp_path / "alone") == hash_folder(tmp_path / "cluster")
+
+
+def test_the_index_and_its_hits_are_the_same_on_a_cluster(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bm25, "GROUP_SHARDS", 2)
+    rng = random.Random(0)
+    shards = [[" ".join(rng.choices("abcdefgh", k=rng.randint(1, 9))) for _ in range(50)] for _ in range(5)]
+    queries = [rng.choices("abcdefghi", k=3) for _ in range(40)]
+    hits = []
+    for name in ("alone", "cluster"):
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+        if name == "cluster":
+            monkeypatch.setenv("RAY_ADDRESS", cluster)
+        build_index(shards, tmp_path / name, Index(engine="bm25s", k1=1.2, b=0.75), "hash")
+        hits.append(open_index(tmp_path / name, "hash").search(queries, 30))
+    assert hash_folder(tmp_path / "alone") == hash_folder(tmp_path / "cluster")
+    assert hits[0].ids.tolist() == hits[1].ids.tolist()
+    assert hits[0].scores.tolist() == hits[1].scores.tolist()
+    assert hits[0].counts.min() > 0

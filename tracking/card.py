@@ -25,7 +25,13 @@ tags:
 
 {% endif %}\
 {{ summary }}
+{% if results %}
+Measured on the validation data; ± is the standard deviation over seeds, [ ] a 95 % confidence interval.
 
+| {{ results[0]|map("text")|join(" | ") }} |
+|---|{{ "---:|" * (results[0]|length - 1) }}
+{% for row in results[1:] %}| {{ row|map("text")|join(" | ") }} |
+{% endfor %}{% endif %}
 | | |
 |---|---|
 | task | {{ record.task|code }}{% if labels %}, with the labels {{ labels|map("text")|join(", ") }}{% endif %} |
@@ -40,14 +46,6 @@ from transformers import pipeline
 pipeline("text-classification", "<this folder>")({{ example }})
 ```
 
-## Metrics
-
-Measured on the validation data. With several seeds, a value is the mean and `_std` the standard deviation.
-
-| metric | value |
-|---|---:|
-{% for name, value in metrics %}| {{ name }} | {{ value }} |
-{% endfor %}
 ## Cost
 
 {% for name, value in costs %}- {{ name }}: {{ "%.4g"|format(value) }}
@@ -78,6 +76,14 @@ Code: git commit {{ record.tags.get("mlflow.source.git.commit", "unknown")|code 
 - The metrics hold for texts like the validation data. Measure the model on other texts before you rely on it there.
 - The model may have learned errors and biases of its teacher and its training texts. It was not tested for them.
 
+## All metrics
+
+Measured on the validation data. With several seeds, a value is the mean and `_std` the standard deviation.
+
+| metric | value |
+|---|---:|
+{% for name, value in metrics %}| {{ name }} | {{ value }} |
+{% endfor %}
 ## Parameters
 
 | parameter | value |
@@ -125,6 +131,7 @@ def card(record: Record) -> str:
         summary=summary(record),
         labels=params.get(f"tasks.{record.task}.labels") or (),
         asset=params.get("teacher.asset"),
+        results=record.results,
         example=repr(example),
         metrics=[(name, value) for name, value in figures if not name.startswith(COST)],
         costs=[(name.removeprefix(COST), value) for name, value in figures if name.startswith(COST)],

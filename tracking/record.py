@@ -41,6 +41,8 @@ class Record:
     """The history files, by the prefix of their metrics. A file that doesn't exist yet is skipped."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """The final metrics."""
+    results: Sequence[Sequence[str]] = ()
+    """The student beside teacher and baselines: a header, and a row for each. Empty if they were not compared."""
     concern: str = ""
     """Why the student is not worth it, and what is likely to help; empty if it is, or if that is not known."""
     model: Path | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from socket import gethostname
 
 from mlflow import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from tracking.lineage import git_tags
 from tracking.runs import PARENT, find_runs
@@ -53,15 +54,17 @@ def start_sweep(client: MlflowClient, experiment: str, name: str, digest: str, t
     return SweepRun(number, run_id)
 
 
-def end_sweep(client: MlflowClient, sweep: SweepRun, tables: Sequence[Path], *, complete: bool) -> None:
+def end_sweep(client: MlflowClient, sweep: SweepRun, tables: Sequence[Path], verdicts: str, *, complete: bool) -> None:
     """End the run of a sweep, with the tables of its cells that exist as artefacts.
 
     Args:
+        verdicts: becomes the description of the run, in Markdown.
         complete: whether no cell failed; otherwise the run's status is FAILED.
     """
     for table in tables:
         if table.is_file():
             client.log_artifact(sweep.run_id, str(table))
+    client.set_tag(sweep.run_id, MLFLOW_RUN_NOTE, verdicts)
     client.set_terminated(sweep.run_id, "FINISHED" if complete else "FAILED")
 
 

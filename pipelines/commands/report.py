@@ -16,7 +16,7 @@ from textbook.reporting.front import front_figure, smallest_close
 from textbook.reporting.grid import grids
 from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, TaskSection, write_page
-from textbook.reporting.scale import Scale, scale
+from textbook.reporting.scale import measured_scale
 from textbook.reporting.snapshots import snapshot_curves
 from textbook.reporting.table import LABELS, columns, comparison, cost_table
 from textbook.reporting.verdict import verdict
@@ -27,7 +27,6 @@ from tracking.store import run_url
 
 EXAMPLES = 8
 MEASURED = Path("benchmarks/results")
-DISTILLED = ("distill-gpu.json", "distill-cpu.json")
 
 
 def main(params: Params) -> None:
@@ -50,7 +49,8 @@ def main(params: Params) -> None:
     figure2 = snapshot_curves(_read("figure2.csv"))
     path = REPORTS / "report.html"
     tables, claims = grids(rows, paired), findings(rows, paired)
-    write_page(sections, tables, nearness(rows), claims, figure2, _analysis(), _scale(params), path)
+    estimate = measured_scale(MEASURED, params.tracking.cost_per_hour)
+    write_page(sections, tables, nearness(rows), claims, figure2, _analysis(), estimate, path)
 
 
 def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
@@ -117,17 +117,6 @@ def _analysis() -> AnalysisSection | None:
             "that both have, and their mean distance from those of the task": _table("table3"),
         },
     )
-
-
-def _scale(params: Params) -> Scale | None:
-    """The estimate for the paper's scale, from the figures of `make bench` on the largest corpus and fastest device."""
-    distilled = [path for name in DISTILLED if (path := MEASURED / name).is_file()]
-    if not distilled or not (MEASURED / "retrieval.json").is_file():
-        return None
-    retrieval = read_json(MEASURED / "retrieval.json")
-    profiles = [retrieval, *(figures for figures in retrieval.values() if isinstance(figures, dict))]
-    largest = max(profiles, key=lambda figures: figures["sentences"])
-    return scale(largest, read_json(distilled[0]), params.tracking.cost_per_hour)
 
 
 def _table(name: str) -> list[list[str]]:

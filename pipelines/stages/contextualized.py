@@ -13,61 +13,35 @@ from textbook.corpus.shards import corpus_hash, corpus_size, take_sentences
 from textbook.params import Params
 from textbook.retrieval.engines import open_index
 from textbook.retrieval.stop_words import read_stop_words
-from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, sentences, texts
-from textbook.textbooks.book import write_book
-from textbook.textbooks.budget import fit_budget
-from textbook.textbooks.contextualized import blend, retrieve
+from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split
 from textbook.textbooks.general import sample
 from textbook.textbooks.leaks import LeakFilter
 from textbook.textbooks.measures.vocabulary import count_vocabulary, overlap, read_texts
-from textbook.textbooks.pairs.likeness import likeness, pair_figures
-from textbook.textbooks.pairs.write import write_paired
+from textbook.textbooks.pairs.likeness import pair_figures
+from textbook.textbooks.selection import select_sentences, write_selection
 
 KIND = "contextualized"
 
 
 def main(params: Params, task: str) -> None:
     """Write the textbook and its figures."""
-    settings = params.textbooks.contextualized
     train, evaluation = read_split(TASKS / task, TRAIN), evaluation_sentences(TASKS / task)
-    anchors, (first, second) = sentences(train), texts(train)
-    pairs = None if second is None else settings.pairs
     index = open_index(INDEX / params.index.engine, corpus_hash(CORPUS))
     stop_words = read_stop_words(params.corpus.language)
-    merged = retrieve(
-        index, anchors, k=settings.k, phrases=settings.phrases, stop_words=stop_words, keep_anchors=pairs is not None
-    )
-    merged = blend(merged, settings.blend) if settings.blend else merged
-    k = fit_budget(merged, settings.budget, CORPUS) if settings.budget else settings.k
-    leaks = LeakFilter(evaluation, params.textbooks.leak_ngram)
+    selection = select_sentences(index, CORPUS, train, params.textbooks.contextualized, stop_words)
+    leaks, pairs = LeakFilter(evaluation, params.textbooks.leak_ngram), selection.settings.pairs
     context = {
         "text": ["sentence", "sentence2"] if pairs else ["sentence"],
         "made": pairs == "overlap",
         "evaluation": evaluation,
         "ranked": True,
-        "k": k,
-        "budget": settings.budget,
+        "k": selection.k,
+        "budget": selection.settings.budget,
     }
 
     def write(path: Path) -> Figures:
-        if second is not None and pairs == "overlap":
-            ids, groups = merged.grouped(k)
-            rank, score = merged.rank[ids], merged.score[ids]
-            limit = settings.budget.size if settings.budget and settings.budget.unit == "bytes" else None
-            wanted = likeness(first, second)
-            written = write_paired(CORPUS, ids, groups, wanted, leaks, path, rank=rank, score=score, most_bytes=limit)
-        else:
-            ids, partners = merged.pairs(k) if pairs else (merged.order(k), None)
-            rank, score = merged.rank[ids], merged.score[ids]
-            written = write_book(CORPUS, ids, leaks, path, partners=partners, rank=rank, score=score)
+        written = write_selection(selection, CORPUS, leaks, path)
         return {
-            "anchors": len(anchors),
-            "k": k,
-            "hits": merged.hits,
-            "distinct_hits": merged.distinct,
-            "anchors_without_keywords": merged.without_keywords,
-            "anchors_without_hits": merged.without_hits,
-            **({"blend": settings.blend} if settings.blend else {}),
             **written,
             **_overlaps(TASKS / task / "train.parquet", path, written["sentences"], stop_words),
             **(pair_figures(TASKS / task / "train.parquet", path) if pairs else {}),

@@ -1,29 +1,32 @@
 """Stage `index`: build the BM25 index over the corpus."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
-
-from tqdm import tqdm
-
 from pipelines.cli import run
-from pipelines.paths import CORPUS, INDEX
-from textbook.corpus.shards import corpus_hash, corpus_size, read_shards
+from pipelines.code import hash_code
+from pipelines.paths import CACHE, CORPUS, INDEX
+from textbook.corpus.shards import corpus_hash, read_shards, shard_paths
+from textbook.files import digest, remove, sha256
 from textbook.params import Params
 from textbook.retrieval.engines import build_index
+from textbook.retrieval.postings import index_shard
+
+KEPT = CACHE / "index"
+"""The indexes of the shards, named by what determines them, so that a corpus that grows has only new shards indexed."""
 
 
 def main(params: Params) -> None:
     """Build the index with the engine `index.engine`."""
-    with tqdm(total=corpus_size(CORPUS), desc="index", unit="sentence") as progress:
-        shards = (_counted(shard, progress) for shard in read_shards(CORPUS))
-        build_index(shards, INDEX / params.index.engine, params.index, corpus_hash(CORPUS))
-
-
-def _counted(sentences: Iterable[str], progress: "tqdm[Any]") -> Iterator[str]:
-    """Yield the sentences and advance the progress bar."""
-    for sentence in sentences:
-        yield sentence
-        progress.update()
+    code = hash_code(index_shard.__module__)
+    kept = {path: KEPT / digest(sha256(path), code) for path in shard_paths(CORPUS)}
+    for outdated in {*KEPT.glob("*")} - {*kept.values()}:
+        remove(outdated)
+    build_index(
+        read_shards(CORPUS),
+        INDEX / params.index.engine,
+        params.index,
+        corpus_hash(CORPUS),
+        size=sum(path.stat().st_size for path, place in kept.items() if not place.exists()),
+        kept=list(kept.values()),
+    )
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipelines.cli import run
 from pipelines.paths import CACHE
+from pipelines.sweep.ending import close_sweep
 from pipelines.sweep.grid import all_cells
-from pipelines.sweep.plan import cell_folder, is_done, params_by_task, with_done_cells
-from pipelines.sweep.table import COMPARISONS, SWEEP_TABLE, write_tables
+from pipelines.sweep.plan import cell_folder, is_done, params_by_task
 from textbook.bundle.archive import extract
 from textbook.bundle.origin import ORIGIN, read_origin
 from textbook.cells.cell import Cell
@@ -17,7 +17,7 @@ from textbook.errors import UserError
 from textbook.files import atomic_write, copy_folder, digest, remove
 from textbook.params import Params
 from tracking.store import connect
-from tracking.sweeps import end_sweep, start_sweep
+from tracking.sweeps import start_sweep
 
 
 def main(params: Params, results: Path) -> None:
@@ -40,9 +40,7 @@ def main(params: Params, results: Path) -> None:
     print(f"{len(folders)} cells, {taken} taken in, {len(folders) - taken} already here", flush=True)
     key = digest(*(folder.name for folder in folders.values()))
     sweep = start_sweep(client, params.tracking.experiment, f"adoption of {len(folders)} cells", key, {})
-    write_tables(task_params, with_done_cells(params, task_params, folders), client, sweep)
-    end_sweep(client, sweep, [SWEEP_TABLE, COMPARISONS], complete=True)
-    print(f"{SWEEP_TABLE}: written")
+    close_sweep(params, task_params, folders, client, sweep)
 
 
 @contextmanager

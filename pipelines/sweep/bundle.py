@@ -21,13 +21,14 @@ from textbook.bundle.archive import write_archive
 from textbook.bundle.contents import CONTENTS, describe
 from textbook.cells.job import CellJob
 from textbook.errors import UserError
-from textbook.files import sha256, write_json
+from textbook.files import digest, sha256, write_json
 from textbook.models.folders import READ, model_folder
 from textbook.params import Params
 from textbook.tasks.splits import with_classes
 
 NEEDED = ("torch", "transformers", "numpy", "pyarrow", "safetensors", "scikit-learn", "scipy")
 """The packages that a bundle needs, besides those that they need themselves."""
+_GENERAL = "inputs/general-teachers"
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -79,7 +80,8 @@ def _paths(jobs: Iterable[CellJob]) -> dict[Path, str]:
     paths: dict[Path, str] = {}
     for job in jobs:
         inputs, cell = job.inputs, job.cell
-        paths[inputs.teacher] = "inputs/teacher"  # the general one; that of a task gets its name here:
+        if cell.teacher == "general":  # each task may have another one
+            paths[inputs.teacher] = f"{_GENERAL}/{digest(str(inputs.teacher))}"
         paths[inputs.task_teacher] = f"inputs/teachers/{cell.task}"
         paths[inputs.data] = f"inputs/tasks/{cell.task}"
         if inputs.init:
@@ -94,7 +96,7 @@ def _paths(jobs: Iterable[CellJob]) -> dict[Path, str]:
 def _files(paths: Mapping[Path, str]) -> Iterable[tuple[str, Path]]:
     """The files of the inputs, by their paths in the bundle."""
     for folder, name in paths.items():
-        if name == "inputs/teacher":  # a folder of the user's, which may have the weights in other forms too
+        if name.startswith(_GENERAL):  # a folder of the user's, which may have the weights in other forms too
             root = model_folder(folder)
             files = [path for path in walk_files(root) if path.parent == root and path.suffix in READ]
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from textbook.cells.cell import Cell
-from textbook.evaluation.comparison import differences
+from textbook.evaluation.comparison import differences, in_points
 from textbook.evaluation.predictions import PREDICTIONS
 from textbook.params import Params
 from textbook.reporting.cells import place_name
@@ -34,17 +34,8 @@ def compare_places(task_params: Mapping[str, Params], folders: Mapping[Cell, Pat
     for task, models in places.items():
         names, metric = list(models), task_params[task].task(task).metrics[0]
         for (one, other), difference in differences(metric, list(models.values())).items():
-            low, high = difference.interval
-            figures = {"difference": difference.value, "error": difference.error, "low": low, "high": high}
-            rows.append(
-                {
-                    "task": task,
-                    "metric": metric,
-                    "first": names[one],
-                    "second": names[other],
-                    **{name: round(100 * value, 3) for name, value in figures.items()},
-                    "freedom": round(difference.freedom, 2),
-                    "p": float(f"{difference.p:.3g}"),
-                }
-            )
+            figures = in_points(difference, 3)
+            about: dict[str, Any] = {"task": task, "metric": metric, "first": names[one], "second": names[other]}
+            value, freedom = figures.pop("value"), round(difference.freedom, 2)
+            rows.append({**about, "difference": value, **figures, "freedom": freedom})
     return rows

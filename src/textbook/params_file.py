@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from types import MappingProxyType, UnionType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -14,7 +14,9 @@ from ruamel.yaml.error import YAMLError
 
 from textbook.errors import UserError
 from textbook.languages import language_problem
-from textbook.params import AXES, ClassMetric, NumberMetric, Params, Student, Task
+from textbook.params import AXES, ClassMetric, Distill, NumberMetric, Params, Student, Task
+
+S = TypeVar("S", bound=BaseModel)
 
 MOST_TASKS = 200  # DVC looks at all stages before it runs one; its time grows with the square, to minutes for so many
 
@@ -50,19 +52,31 @@ def check_params(raw: dict[str, Any], source: str) -> Params:
     Raises:
         UserError: a key is wrong; the message names each such key, its value and what is allowed.
     """
-    try:
-        params = Params.model_validate(raw)
-    except ValidationError as error:
-        rules: dict[str, list[str]] = {}  # by key, because pydantic reports every branch of a union
-        for problem in error.errors():
-            key, rule = _describe(problem, raw)
-            rules.setdefault(key, []).append(rule)
-        raise UserError("; ".join(f"{source}: {key}{' or '.join(rules[key])}" for key in rules)) from None
+    params = check_section(Params, raw, source)
     problems = _contradictions(params)
     if problems:
         raise UserError("; ".join(f"{source}: {problem}" for problem in problems))
     _check_overrides(params, raw, source)
     return params
+
+
+def check_section(section: type[S], raw: dict[str, Any], source: str) -> S:
+    """Check the values of a section of the parameters one by one.
+
+    Args:
+        source: what the values are from, in messages.
+
+    Raises:
+        UserError: a key is wrong; the message names each such key, its value and what is allowed.
+    """
+    try:
+        return section.model_validate(raw)
+    except ValidationError as error:
+        rules: dict[str, list[str]] = {}  # by key, because pydantic reports every branch of a union
+        for problem in error.errors():
+            key, rule = _describe(problem, raw, section)
+            rules.setdefault(key, []).append(rule)
+        raise UserError("; ".join(f"{source}: {key}{' or '.join(rules[key])}" for key in rules)) from None
 
 
 def _check_overrides(params: Params, raw: dict[str, Any], source: str) -> None:
@@ -88,14 +102,14 @@ def _change(raw: dict[str, Any], name: str, value: Any, source: str) -> None:
     raw[last] = value
 
 
-def _describe(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
+def _describe(problem: Any, raw: dict[str, Any], section: type[BaseModel]) -> tuple[str, str]:
     """A pydantic error as two parts of a message: the key with its value, and what is allowed."""
     location = problem["loc"]
     key = ".".join(" ".join(str(part)[:80].split()) for part in location)
     if problem["type"] == "missing":
         return key, " is missing"
     if problem["type"] == "extra_forbidden":
-        return key, f" is not a parameter; allowed here are {', '.join(_fields_at(location[:-1]))}"
+        return key, f" is not a parameter; allowed here are {', '.join(_fields_at(section, location[:-1]))}"
     if problem["type"] == "invalid_key":
         return key, ": is not text; a key that is a number or a word such as yes must be in quotes"
     if location[-1] == "[key]":
@@ -113,9 +127,8 @@ def _describe(problem: Any, raw: dict[str, Any]) -> tuple[str, str]:
     return f"{'.'.join(keys)} = {shown}: ", problem["msg"].removeprefix("Input ")
 
 
-def _fields_at(location: Sequence[Any]) -> list[str]:
-    """The fields of the section at `location`."""
-    section: Any = Params
+def _fields_at(section: Any, location: Sequence[Any]) -> list[str]:
+    """The fields of the section at `location` in another section."""
     for part in location:
         if isinstance(section, type) and issubclass(section, BaseModel):
             section = section.model_fields[part].annotation
@@ -129,7 +142,7 @@ def _fields_at(location: Sequence[Any]) -> list[str]:
 def _contradictions(params: Params) -> list[str]:
     """Messages about values that are valid by themselves but cannot be combined."""
     problems = []
-    assets, student = params.assets, params.student
+    assets = params.assets
     names = [*assets.fetched(), *assets.masked_lm]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(f"assets: {name!r} is defined more than once")
@@ -158,7 +171,7 @@ def _contradictions(params: Params) -> list[str]:
     if (count := len(params.tasks)) > MOST_TASKS:
         problems.append(f"tasks: has {count} tasks; DVC, which checks all stages, takes at most {MOST_TASKS}")
     for name, task in params.tasks.items():
-        problems += [f"tasks.{name}.{problem}" for problem in _task_contradictions(task)]
+        problems += [f"tasks.{name}.{problem}" for problem in task_problems(task)]
     for key, asset in references.items():
         allowed = assets.names() if key in trainable else assets.fetched()
         if asset not in allowed:
@@ -182,9 +195,10 @@ def _contradictions(params: Params) -> list[str]:
     low, high = params.corpus.min_words, params.corpus.max_words
     if low > high:
         problems.append(f"corpus.min_words = {low}: must not exceed corpus.max_words = {high}")
-    shapes = {"student": student} | {f"sweep.students.{name}": shape for name, shape in params.sweep.students.items()}
+    shapes = {"student": params.student}
+    shapes |= {f"sweep.students.{name}": shape for name, shape in params.sweep.students.items()}
     for key, shape in shapes.items():
-        problems += _shape_contradictions(key, shape, params.distill.relation_heads)
+        problems += shape_problems(key, shape, params.distill.relation_heads)
     if params.sweep.students and params.sweep.inits != ["random"]:
         problems.append(
             f"sweep.inits = {params.sweep.inits}: must be ['random'] with sweep.students, because a general student is"
@@ -192,23 +206,35 @@ def _contradictions(params: Params) -> list[str]:
         )
     axes = ("inits", "teachers", "textbooks", "top_percents", "seeds")
     lists = {f"sweep.{axis}": getattr(params.sweep, axis) for axis in axes}
-    lists |= {"adapt.seeds": params.adapt.seeds, "distill.snapshots": params.distill.snapshots}
-    repeating = [key for key, values in lists.items() if len(set(values)) < len(values)]
-    problems += [f"{key} = {lists[key]}: must name each value once" for key in repeating]
-    late = [step for step in params.distill.snapshots if step > params.distill.steps]
-    if late:
-        problems.append(f"distill.snapshots = {late[0]}: must not exceed distill.steps = {params.distill.steps}")
-    return problems
+    problems += repetition_problems({**lists, "adapt.seeds": params.adapt.seeds})
+    return problems + snapshot_problems(params.distill)
 
 
-def _shape_contradictions(key: str, shape: Student, relation_heads: int) -> list[str]:
-    """What is wrong with the shape of a student, which has a name in the parameters."""
+def shape_problems(key: str, shape: Student, relation_heads: int) -> list[str]:
+    """Messages about a shape that a student cannot have.
+
+    Args:
+        key: the dotted name of the shape.
+    """
     problems = []
     if shape.hidden % shape.heads:
         problems.append(f"{key}.hidden = {shape.hidden}: must be a multiple of {key}.heads = {shape.heads}")
     if shape.hidden % relation_heads:
         problems.append(f"distill.relation_heads = {relation_heads}: must divide {key}.hidden = {shape.hidden}")
     return problems
+
+
+def snapshot_problems(distill: Distill) -> list[str]:
+    """Messages about snapshots that cannot be."""
+    late = [step for step in distill.snapshots if step > distill.steps]
+    problems = [f"distill.snapshots = {late[0]}: must not exceed distill.steps = {distill.steps}"] if late else []
+    return problems + repetition_problems({"distill.snapshots": distill.snapshots})
+
+
+def repetition_problems(lists: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Messages about lists, given by their dotted names, that have a value twice."""
+    repeating = [key for key, values in lists.items() if len(set(values)) < len(values)]
+    return [f"{key} = {lists[key]}: must name each value once" for key in repeating]
 
 
 def _asset_contradictions(params: Params, references: Mapping[str, str]) -> list[str]:
@@ -242,7 +268,8 @@ def _asset_contradictions(params: Params, references: Mapping[str, str]) -> list
     return problems
 
 
-def _task_contradictions(task: Task) -> list[str]:
+def task_problems(task: Task) -> list[str]:
+    """Messages about values of a task that are valid by themselves but cannot be combined."""
     problems = []
     if task.labels and task.scale:
         problems.append("labels: set either `labels` (the classes) or `scale` (the lowest and highest value)")

@@ -4,7 +4,7 @@ Every machine of the cluster must have the project's folder at the same path.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -19,7 +19,13 @@ WORTH_BYTES = 64 << 20  # input size below which Ray takes longer to start than 
 
 
 def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -> list[R]:
-    """Apply `work` to all items and return the results in the order of the items.
+    """Apply `work` to all items and return the results in the order of the items; see `run_each`."""
+    results = dict(run_each(work, items, label, size))
+    return [results[index] for index in range(len(items))]
+
+
+def run_each(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -> Iterator[tuple[int, R]]:
+    """Apply `work` to all items and yield each result when it is done, with the index of its item.
 
     The first error is raised; items that have been started may still be processed. A killed worker is restarted; if it
     is killed again and again, a UserError says so.
@@ -27,36 +33,33 @@ def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -
     input, or on a single core.
 
     Args:
-        work: a module-level function, or a partial of one, with a small result.
+        work: a module-level function, or a partial of one. On a cluster, large results that wait to be taken are in
+            Ray's object store, which spills them to disk.
         items: the arguments of the calls.
         label: label of the progress bar.
         size: approximate input size of all items together, in bytes.
     """
     with tqdm(total=len(items), desc=label, unit="shard", disable=None if len(items) > 1 else True) as bar:
         worthwhile = size >= WORTH_BYTES and len(os.sched_getaffinity(0)) > 1
-        if len(items) > 1 and (worthwhile or cluster_address()):
-            return _run_with_ray(work, items, label, bar)
-        results = []
-        for item in items:
-            results.append(work(item))
+        with_ray = len(items) > 1 and (worthwhile or cluster_address())
+        results = _run_with_ray(work, items, label) if with_ray else enumerate(map(work, items))
+        for index, result in results:
             bar.update()
-        return results
+            yield index, result
 
 
-def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str, bar: Any) -> list[R]:
+def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str) -> Iterator[tuple[int, R]]:
     start_ray()
     import ray
 
     task: Any = ray.remote(work_on)
     shared = ray.put(work)
     indices = {task.remote(shared, item): index for index, item in enumerate(items)}
-    results: dict[int, R] = {}
-    pending = list(indices)
     try:
-        while pending:
-            (done,), pending = ray.wait(pending)
-            results[indices[done]] = ray.get(done)
-            bar.update()
+        while indices:
+            (done,), _ = ray.wait(list(indices))
+            yield indices[done], ray.get(done)
+            del indices[done]  # so that Ray can forget the result
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # the same exception as without Ray
     except ray.exceptions.RayError as error:
@@ -64,9 +67,8 @@ def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str, bar: A
             f"{label}: Ray lost a process or a machine ({first_line(error)}); was it out of memory?"
         ) from None
     finally:
-        for reference in pending:
+        for reference in indices:
             ray.cancel(reference)
-    return [results[index] for index in range(len(items))]
 
 
 def work_on(work: Callable[[T], R], item: T) -> R:

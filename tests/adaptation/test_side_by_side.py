@@ -1,13 +1,17 @@
 """Seeds side by side: the same results as one after the other, and nothing is left of them after an error."""
 
+import json
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -17,7 +21,7 @@ import pytest
 import torch
 from toy_adaptation import SETTINGS, TASK, toy_adaptation
 
-from textbook.adaptation import side_by_side
+from textbook.adaptation import side_by_side, worker
 from textbook.adaptation.seed import HISTORY, SeedJob
 from textbook.errors import UserError
 
@@ -66,41 +70,66 @@ def test_results_are_those_of_one_seed_after_the_other(
     assert {"model.safetensors", "history-3.jsonl", "history-5.jsonl", "predictions.parquet"} <= set(files)
 
 
-def test_seeds_take_turns_if_there_are_more_than_cores(
-    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Replaces the processes, whose start takes seconds, by ones that only report their steps."""
-    running: list[subprocess.Popen[bytes]] = []
-    most: list[int] = []
+def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> list[subprocess.Popen[bytes]]:
+    """Let processes run `code` after they have read their job; a real one takes seconds to start."""
+    started: list[subprocess.Popen[bytes]] = []
 
-    def start(command: list[str], **settings: Any) -> Any:
-        report = 'import sys, time; sys.stdin.read(); time.sleep(0.2); print(\'{"step": 4, "text": ""}\')'
-        running.append(subprocess.Popen([sys.executable, "-c", report], **settings))
-        most.append(sum(process.poll() is None for process in running))
-        return running[-1]
+    def start(_command: list[str], **settings: Any) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", f"import sys, time; sys.stdin.read(); {code}"]
+        started.append(subprocess.Popen(command, **settings))
+        return started[-1]
 
     monkeypatch.setattr(side_by_side, "Popen", start)
     monkeypatch.setattr(side_by_side, "WORTH_TEXTS", 0)
-    with pytest.raises(FileNotFoundError, match=r"metrics\.json"):
-        toy_adaptation(tiny_teacher, tmp_path, seeds=[1, 2, 3, 4, 5])
-    assert len(running) == 5
-    assert max(most) == 2
+    return started
 
 
-def test_a_mistake_of_the_user_is_the_same_error(tiny_teacher: Path, tmp_path: Path, children: list[Any]) -> None:
-    with pytest.raises(
-        UserError, match=r"^student, seed [35]: the (loss|weights).*; try a smaller adapt.lr than 1e\+30$"
-    ):
-        toy_adaptation(tiny_teacher, tmp_path, lr=1e30)
-    assert all(process.poll() is not None for process in children)
-    assert not (tmp_path / "student").exists()
-
-
-def test_other_errors_of_a_process_are_errors_here(
-    tiny_teacher: Path, tmp_path: Path, children: list[Any], capfd: pytest.CaptureFixture[str]
+def test_seeds_take_turns_if_there_are_more_than_cores(
+    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    toy_adaptation(tiny_teacher, tmp_path, seeds=[3])
-    (tmp_path / HISTORY).mkdir()
+    started = stand_in(monkeypatch, "time.sleep(0.2)")
+    running: list[int] = []
+    init = side_by_side._Child.__init__
+
+    def count(child: Any, job: SeedJob) -> None:
+        init(child, job)
+        running.append(sum(process.poll() is None for process in started))
+
+    monkeypatch.setattr(side_by_side._Child, "__init__", count)
+    with pytest.raises(FileNotFoundError, match=r"metrics\.json"):  # they wrote nothing
+        toy_adaptation(tiny_teacher, tmp_path, seeds=[1, 2, 3, 4, 5])
+    assert len(started) == 5
+    assert max(running) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [
+        ('print(\'{"user": "a.csv: is empty"}\'); sys.exit(1)', UserError, r"^a\.csv: is empty$"),
+        ('print(\'{"system": [28, "no space", "/a"]}\'); sys.exit(1)', OSError, r"^\[Errno 28\] no space: '/a'$"),
+        ("sys.exit(3)", RuntimeError, "^student, seed [35]: its process failed with exit code 3$"),
+    ],
+)
+def test_an_error_of_a_process_is_the_same_error_here(
+    tiny_teacher: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    error: type[Exception],
+    message: str,
+) -> None:
+    started = stand_in(monkeypatch, code)
+    with pytest.raises(error, match=message):
+        toy_adaptation(tiny_teacher, tmp_path)
+    assert all(process.poll() is not None for process in started)
+    assert [path.name for path in tmp_path.iterdir()] == ["task"]
+
+
+def test_a_process_tells_its_steps_and_its_errors(
+    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls the main function of a process in this one."""
+    encoder = toy_adaptation(tiny_teacher, tmp_path, seeds=[3])
     job = SeedJob(
         name="student",
         teacher=tiny_teacher,
@@ -110,15 +139,27 @@ def test_other_errors_of_a_process_are_errors_here(
         train_words=True,
         targets=None,
         seed=3,
-        encoder=tmp_path / "student",
+        encoder=encoder,
         folder=tmp_path,
     )
-    with pytest.raises(IsADirectoryError, match=HISTORY):
-        side_by_side.run_seeds([job, job])
-    nonsense = replace(job, settings=SETTINGS.model_copy(update={"lr": "fast"}))
-    with pytest.raises(RuntimeError, match="student, seed 3: its process failed with exit code 1"):
-        side_by_side.run_seeds([nonsense, nonsense])
-    assert "TypeError" in capfd.readouterr().err
+
+    def events_of(job: SeedJob) -> list[Any]:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(pickle.dumps(job))))
+            patch.setattr(sys, "stdout", StringIO())
+            out = sys.stdout
+            with suppress(SystemExit):
+                worker.main()
+        return [json.loads(line) for line in out.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+    *_, last = events = events_of(job)
+    assert [event["step"] for event in events] == list(range(1, 17))  # 2 epochs of 60 texts in batches of 8
+    assert last["text"].startswith("loss ")
+    (event,) = events_of(replace(job, encoder=tmp_path / "nothing"))
+    assert "nothing" in event["user"]
+    (tmp_path / HISTORY).unlink()
+    (tmp_path / HISTORY).mkdir()
+    assert events_of(job)[-1] == {"system": [21, "Is a directory", str(tmp_path / HISTORY)]}
 
 
 def test_a_killed_process_is_one_line(tiny_teacher: Path, tmp_path: Path, children: list[Any]) -> None:

@@ -50,7 +50,7 @@ def test_all_are_compared_with_all_and_the_seeds_of_a_models_files_are_taken_tog
 
 
 def outputs_of(*paths):
-    return [output for path in paths for output in read_predictions(path)[1]]
+    return [output for path in paths for output in read_predictions(path)[1].values()]
 
 
 def test_files_of_different_data_are_not_compared(tmp_path):

@@ -27,7 +27,8 @@ def test_labels_and_outputs_are_read_by_seed(tmp_path, labels, stored):
     assert pq.read_table(path)["row"].to_pylist() == [0, 1, 2, 3] * 2
     read_labels, read_outputs = read_predictions(path)
     assert np.array_equal(read_labels, labels)
-    assert all(np.array_equal(ours, outputs[seed]) for ours, seed in zip(read_outputs, (7, 3), strict=True))
+    assert list(read_outputs) == [7, 3]
+    assert all(np.array_equal(ours, outputs[seed]) for seed, ours in read_outputs.items())
 
 
 def table(**changes):
@@ -42,6 +43,7 @@ def table(**changes):
         {"row": [1, 0, 1, 0]},
         {"label": [1, 0, 0, 1]},
         {"seed": [0, 1, 0, 1]},
+        {"seed": [0, 0, 0, 0]},
         {"logits": [[0.0, 1.0], [0.0], [0.0, 1.0], [0.0, 1.0, 2.0]]},
         {name: [] for name in ("seed", "row", "label", "logits")},
         {"seed": [0, 0, 1], "row": [0, 1, 0], "label": [1, 0, 1], "logits": [[0.0, 1.0]] * 3},

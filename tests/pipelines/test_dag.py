@@ -110,11 +110,12 @@ def test_the_modules_that_do_not_decide_exist_and_have_a_reason():
 
 
 def test_packages_only_describe_what_is_in_them():
-    """Closures leave out the `__init__.py` of packages, so these may not define functions or classes."""
+    """Closures leave out the `__init__.py` of packages, so these may only define `__getattr__`, which re-exports."""
     for package in PACKAGES:
         for path in (ROOT / PACKAGES[package] / package).rglob("__init__.py"):
             body = ast.parse(path.read_text()).body
-            assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in body), path
+            defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+            assert defined <= {"__getattr__"}, path
 
 
 def chains_read(path: Path) -> set[str]:

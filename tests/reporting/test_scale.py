@@ -54,4 +54,5 @@ def test_gpu_hours_are_operations_over_speed_and_their_cost_is_by_the_hour(estim
 def test_limits_state_their_sizes(estimate):
     limits = {resource: size for resource, size, _ in estimate.limits}
     assert limits["the index, memory-mapped"].startswith("300 GB")
+    assert limits["merging a textbook: the hits of a batch of anchors"] == "1.7 GB of memory"  # 16.8 million hits
     assert limits["hashing by DVC"] == "400 GB to read once"

@@ -14,7 +14,7 @@ from textbook.corpus.shards import take_sentences
 from textbook.errors import UserError
 from textbook.params import Budget
 from textbook.textbooks.budget import fit_budget, sentence_bytes
-from textbook.textbooks.contextualized import UNSEEN, Merged
+from textbook.textbooks.contextualized import Merged
 
 TEXTS = [f"{'é' * (number % 7)} sentence number {number}" for number in range(40)]
 
@@ -29,8 +29,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def merged(ranks: list[int | None], k: int) -> Merged:
-    rank = np.array([UNSEEN if rank is None else rank for rank in ranks], np.int32)
-    return Merged(k, rank, np.ones(len(rank), np.float32), 0, 0, 0)
+    ids = np.array([number for number, rank in enumerate(ranks) if rank])
+    rank = np.array([ranks[number] for number in ids], np.int32)
+    return Merged(k, ids, rank, np.ones(len(ids), np.float32), np.zeros(len(ids), np.int32), len(ranks), 0, 0, 0)
 
 
 def size(corpus: Path, ids: list[int], unit: str) -> int:
@@ -57,4 +58,7 @@ def test_k_is_the_largest_that_fits_the_budget(corpus: Path, ranks: list[int | N
 
 
 def test_sentence_bytes_match_the_size_of_a_text_file(corpus: Path) -> None:
-    assert sentence_bytes(corpus).tolist() == [len(f"{text}\n".encode()) for text in TEXTS]
+    sizes = [len(f"{text}\n".encode()) for text in TEXTS]
+    assert sentence_bytes(corpus, np.arange(40)).tolist() == sizes
+    some = np.array([0, 3, 14, 15, 16, 39])
+    assert sentence_bytes(corpus, some).tolist() == [sizes[number] for number in some]

@@ -21,7 +21,7 @@ from textbook.retrieval.hits import Hits, SearchIndex
 from textbook.retrieval.rake import query
 from textbook.retrieval.stop_words import read_stop_words
 from textbook.textbooks import contextualized
-from textbook.textbooks.contextualized import UNSEEN, Merged, blend
+from textbook.textbooks.contextualized import Merged, blend
 from textbook.textbooks.contextualized import retrieve as retrieve_with
 
 PHRASES = 20
@@ -52,23 +52,25 @@ def union(index: SearchIndex, anchors: list[str], k: int) -> Best:
 
 
 def as_best(merged: Merged) -> Best:
-    return {int(number): (int(merged.rank[number]), float(merged.score[number])) for number in merged.order()}
+    return {
+        int(number): (int(rank), float(score))
+        for number, rank, score in zip(merged.ids, merged.rank, merged.score, strict=True)
+    }
 
 
 @settings(max_examples=40, deadline=None)
-@given(corpora, anchor_lists, st.integers(1, 30), st.integers(1, 13))
+@given(corpora, anchor_lists, st.integers(1, 30), st.integers(1, 60))
 def test_the_result_is_the_union_over_the_anchors_by_rank_score_and_id(
     corpus: list[str], anchors: list[str], k: int, batch: int
 ) -> None:
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contextualized, "ANCHOR_BATCH", batch)
+        patch.setattr(contextualized, "BATCH_HITS", batch)
         index = make_index(Path(name), corpus)
         merged = retrieve(index, anchors, k=k)
         best = union(index, anchors, k)
     assert as_best(merged) == best
     assert merged.order().tolist() == sorted(best, key=lambda number: (best[number][0], -best[number][1], number))
-    unseen = np.setdiff1d(np.arange(len(corpus)), merged.order())
-    assert (merged.rank[unseen] == UNSEEN).all()
+    assert merged.sentences == len(corpus)
 
 
 @settings(max_examples=30, deadline=None)
@@ -80,9 +82,9 @@ def test_a_smaller_k_gives_exactly_the_sentences_up_to_that_rank(
         index = make_index(Path(name), corpus)
         small, large = (retrieve(index, anchors, k=k) for k in (small_k, small_k + extra))
     order = large.order()
-    prefix = order[large.rank[order] <= small_k]
+    prefix = order[large.relevance(order)[0] <= small_k]
     assert small.order().tolist() == prefix.tolist() == order[: len(prefix)].tolist()
-    assert small.score[prefix].tolist() == large.score[prefix].tolist()
+    assert small.relevance(prefix)[1].tolist() == large.relevance(prefix)[1].tolist()
 
 
 @settings(max_examples=25, deadline=None)
@@ -97,14 +99,14 @@ def test_the_order_of_the_anchors_does_not_matter(corpus: list[str], anchors: li
 
 
 @settings(max_examples=40, deadline=None)
-@given(corpora, anchor_lists, st.integers(1, 30), st.integers(1, 13), st.integers(1, 30))
+@given(corpora, anchor_lists, st.integers(1, 30), st.integers(1, 60), st.integers(1, 30))
 def test_pairs_are_consecutive_sentences_of_the_same_anchor(
     corpus: list[str], anchors: list[str], k: int, batch: int, pairs_k: int
 ) -> None:
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contextualized, "ANCHOR_BATCH", batch)
+        patch.setattr(contextualized, "BATCH_HITS", batch)
         index = make_index(Path(name), corpus)
-        merged = retrieve(index, anchors, k=k, keep_anchors=True)
+        merged = retrieve(index, anchors, k=k)
         best = union(index, anchors, k)
         owner: dict[int, int] = {}
         for number, anchor in enumerate(anchors):
@@ -130,13 +132,13 @@ def index(tmp_path: Path) -> SearchIndex:
     return make_index(tmp_path, CORPUS)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("batch", [1, 6, 9])  # 1, 2 and 3 anchors
 def test_the_result_does_not_depend_on_the_batch_size(
     index: SearchIndex, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anchors = ["The plot in spring", "Paris", "A zebra", "The plot", "It is.", "nothing known"]
     expected = retrieve(index, anchors, k=3)
-    monkeypatch.setattr(contextualized, "ANCHOR_BATCH", batch)
+    monkeypatch.setattr(contextualized, "BATCH_HITS", batch)
     merged = retrieve(index, anchors, k=3)
     assert as_best(merged) == as_best(expected)
     assert (merged.hits, merged.without_hits, merged.without_keywords) == (
@@ -146,12 +148,12 @@ def test_the_result_does_not_depend_on_the_batch_size(
     )
 
 
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("batch", [1, 6])  # 1 and 2 anchors
 def test_a_better_rank_wins_over_a_higher_score_in_any_order(
     tmp_path: Path, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = make_index(tmp_path, ["zebra lion tiger", "zebra lion", "something else"])
-    monkeypatch.setattr(contextualized, "ANCHOR_BATCH", batch)
+    monkeypatch.setattr(contextualized, "BATCH_HITS", batch)
     anchors = ["zebra lion tiger", "lion"]
     second, first = (as_best(retrieve(index, [anchor], k=3))[1] for anchor in anchors)
     assert (second[0], first[0]) == (2, 1)
@@ -187,10 +189,12 @@ RETRIEVE = """
 import re, sys
 from pathlib import Path
 from textbook.retrieval.engines import open_index
-from textbook.textbooks.contextualized import retrieve
+from textbook.textbooks import contextualized
 
+contextualized.BATCH_HITS = 50_000
 anchors = Path(sys.argv[2]).read_text().splitlines() * int(sys.argv[3])
-merged = retrieve(open_index(Path(sys.argv[1]), "hash"), anchors, k=500, phrases=20, stop_words=frozenset())
+index = open_index(Path(sys.argv[1]), "hash")
+merged = contextualized.retrieve(index, anchors, k=500, phrases=20, stop_words=frozenset())
 print(merged.hits, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 
@@ -214,12 +218,9 @@ def test_memory_does_not_grow_with_the_number_of_anchors(tmp_path: Path) -> None
 def found(corpus: int = 5000, retrieved: int = 1000, k: int = 10) -> Merged:
     """Search results of `retrieved` sentences at random places in a corpus, with their anchors."""
     rng = np.random.default_rng(1)
-    ids = rng.choice(corpus, retrieved, replace=False)
-    rank, score = np.full(corpus, UNSEEN, np.int32), np.zeros(corpus, np.float32)
-    anchor = np.full(corpus, -1, np.int32)
-    rank[ids], anchor[ids] = rng.integers(1, k + 1, retrieved), rng.integers(0, 200, retrieved)
-    score[ids] = rng.random(retrieved, np.float32)
-    return Merged(k, rank, score, retrieved, 0, 0, anchor)
+    ids = np.sort(rng.choice(corpus, retrieved, replace=False))
+    rank, anchor = (rng.integers(low, high, retrieved).astype(np.int32) for low, high in ((1, k + 1), (0, 200)))
+    return Merged(k, ids, rank, rng.random(retrieved, np.float32), anchor, corpus, retrieved, 0, 0)
 
 
 def test_a_blend_replaces_its_share_everywhere_in_the_order_of_relevance() -> None:
@@ -231,22 +232,36 @@ def test_a_blend_replaces_its_share_everywhere_in_the_order_of_relevance() -> No
     assert new.sum() == 300
     assert [int(part.sum()) for part in np.array_split(new, 4)] == pytest.approx([75] * 4, abs=20)
     for name in ("rank", "score", "anchor"):  # places, not sentences, have ranks, scores and anchors
-        np.testing.assert_array_equal(getattr(blended, name)[after], getattr(merged, name)[before])
+        values = [
+            getattr(book, name)[np.searchsorted(book.ids, ids)] for book, ids in ((blended, after), (merged, before))
+        ]
+        np.testing.assert_array_equal(*values)
     stay = before[np.isin(before, after)]
     np.testing.assert_array_equal(stay, after[~new])
-    np.testing.assert_array_equal(blend(merged, 0.3).rank, blended.rank)
+    np.testing.assert_array_equal(blend(merged, 0.3).ids, blended.ids)
     assert merged.distinct == blended.distinct == 1000
-    assert np.count_nonzero(found().rank != merged.rank) == 0  # the original is as it was
+    np.testing.assert_array_equal(found().ids, merged.ids)  # the original is as it was
 
 
-def test_a_blend_works_with_budgets_groups_and_without_anchors() -> None:
+def test_a_blend_draws_from_all_sentences_that_were_not_retrieved() -> None:
+    """The draw is the one from a list of them, which a large corpus is too large for."""
+    merged = found()
+    rng = np.random.default_rng(0)
+    out = rng.choice(merged.order(), 300, replace=False)
+    into = rng.choice(np.setdiff1d(np.arange(5000), merged.ids), 300, replace=False)
+    blended = blend(merged, 0.3)
+    np.testing.assert_array_equal(blended.ids, np.union1d(np.setdiff1d(merged.ids, out), into))
+    for values, expected in zip(blended.relevance(into), merged.relevance(out), strict=True):
+        np.testing.assert_array_equal(values, expected)
+    everything = blend(found(corpus=1300), 0.3)
+    assert set(everything.ids) >= set(range(1300)) - set(found(corpus=1300).ids)
+
+
+def test_a_blend_works_with_budgets_and_groups() -> None:
     merged = blend(found(), 0.5)
     ids, anchors = merged.grouped(5)
     assert len(ids) == np.count_nonzero(merged.rank <= 5)
     assert (np.diff(anchors) >= 0).all()
-    assert anchors.min() >= 0
-    without = found()
-    assert blend(Merged(without.k, without.rank, without.score, 0, 0, 0), 0.5).anchor is None
 
 
 def test_a_blend_needs_enough_other_sentences() -> None:

@@ -55,3 +55,18 @@ def test_a_name_with_backticks_stays_a_code_span():
 def test_the_card_says_whether_the_code_was_committed(dirty, shown):
     text = card_of(tags={"mlflow.source.git.commit": "c0ffee", "git.dirty": dirty})
     assert f"Code: git commit `c0ffee`{shown}\n" in text
+
+
+def test_the_results_of_all_models_come_first_and_the_single_metrics_late():
+    results = [
+        ("model", "accuracy", "student's lead"),
+        ("teacher", "82.6", "-0.6 [-3.9, 2.7]"),
+        ("student", "82.0", ""),
+    ]
+    text = card_of(results=results, metrics={"student/accuracy": 82.0})
+    assert rows(text, "model") == [[" model ", " accuracy ", " student's lead "]]
+    assert rows(text, "teacher ")[0] == [" teacher ", " 82.6 ", r" -0.6 \[-3.9, 2.7\] "]
+    places = [text.index(part) for part in ("| model |", "| task |", "## Limits", "## All metrics", "## Parameters")]
+    assert places == sorted(places)
+    assert "|---|---:|---:|\n" in text
+    assert "| model |" not in card_of()

@@ -110,7 +110,7 @@ def test_a_sweep_and_its_models_over_postgresql(server, tiny_teacher, tmp_path):
 
         assert pass_gate(client, "films", version, compare, rules) == "champion"
     (tmp_path / "sweep.csv").write_text("task\n")
-    end_sweep(client, sweep, [tmp_path / "sweep.csv"], complete=True)
+    end_sweep(client, sweep, [tmp_path / "sweep.csv"], "- **A claim.** Undecided.", complete=True)
     runs = client.search_runs([sweep.experiment])
     assert [run.info.status for run in runs] == ["FINISHED"] * 3
     assert runs[0].info.artifact_uri.startswith("mlflow-artifacts:/")

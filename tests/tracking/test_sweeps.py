@@ -26,13 +26,14 @@ def test_the_same_sweep_resumes_its_run(client, tmp_path):
     assert first.experiment == experiment_id(client, "textbook")
     assert client.get_run(first.run_id).data.tags["grid"] == "2 x 2"
     (tmp_path / "sweep.csv").write_text("a\n")
-    end_sweep(client, first, [tmp_path / "sweep.csv"], complete=False)
+    end_sweep(client, first, [tmp_path / "sweep.csv"], "- **A claim.** Undecided.", complete=False)
     assert status(client, first.run_id) == "FAILED"
     assert begin(client) == first
     assert status(client, first.run_id) == "RUNNING"
-    end_sweep(client, first, [tmp_path / "sweep.csv"], complete=True)
+    end_sweep(client, first, [tmp_path / "sweep.csv"], "- **A claim.** Undecided.", complete=True)
     assert status(client, first.run_id) == "FINISHED"
     assert [file.path for file in client.list_artifacts(first.run_id)] == ["sweep.csv"]
+    assert client.get_run(first.run_id).data.tags["mlflow.note.content"] == "- **A claim.** Undecided."
 
 
 @pytest.mark.parametrize("digest", ["grid", "another grid"])

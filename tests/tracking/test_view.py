@@ -57,7 +57,7 @@ def fill(client, folder):
         )
         record_cell(client, sweep.experiment, record, parent=sweep.run_id)
     (folder / "sweep.csv").write_text("task\n")
-    end_sweep(client, sweep, [folder / "sweep.csv"], complete=True)
+    end_sweep(client, sweep, [folder / "sweep.csv"], "", complete=True)
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def _collect(jobs: Sequence[SeedJob], metric: Metric, folder: Path) -> None:
     for job in jobs:
         (job.folder / HISTORY).rename(folder / f"history-{job.seed}.jsonl")
     labels, _ = read_predictions(jobs[0].folder / PREDICTIONS)
-    outputs = {job.seed: read_predictions(job.folder / PREDICTIONS)[1][0] for job in jobs}
+    outputs = {job.seed: read_predictions(job.folder / PREDICTIONS)[1][job.seed] for job in jobs}
     write_predictions(folder / PREDICTIONS, labels, outputs)
     seeds = [job.seed for job in jobs]
     write_json(folder / "result.json", {"runs": runs, "seeds": seeds, "best_seed": seeds[best]})

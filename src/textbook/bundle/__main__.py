@@ -7,7 +7,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import textbook
 from textbook.bundle.archive import unpack
 from textbook.errors import UserError
 
@@ -33,7 +32,7 @@ def _run(arguments: argparse.Namespace) -> None:
     """Run the bundle with its own code, whatever else is installed."""
     folder = arguments.folder.resolve()
     own = folder / "textbook"
-    if own.is_dir() and Path(str(textbook.__file__)).resolve().parent != own:
+    if own.is_dir() and Path(__file__).resolve().parents[1] != own:
         path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
         os.environ["PYTHONPATH"] = path
         os.execv(sys.executable, [sys.executable, "-P", "-m", "textbook.bundle", *sys.argv[1:]])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,11 +41,22 @@ def corpus_size(folder: Path) -> int:
     return int(read_json(folder / SUMMARY)["kept"])
 
 
-def read_shards(folder: Path, batch_size: int = 65_536) -> Iterator[Iterator[str]]:
-    """Yield the sentences of each shard as an iterator, in the order of their ids; one batch is in memory at a time."""
-    for path in shard_paths(folder):
-        batches = pq.ParquetFile(path).iter_batches(batch_size, columns=["sentence"])
-        yield (sentence for batch in batches for sentence in batch.column(0).to_pylist())
+@dataclass(frozen=True)
+class ShardText:
+    """The sentences of a shard, in the order of their ids. Each iteration reads them again, a batch at a time."""
+
+    path: Path
+    batch_size: int
+
+    def __iter__(self) -> Iterator[str]:
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(self.batch_size, columns=["sentence"]):
+                yield from batch.column(0).to_pylist()
+
+
+def read_shards(folder: Path, batch_size: int = 65_536) -> list[ShardText]:
+    """The sentences of each shard of a corpus, in the order of their ids; nothing is read before they are iterated."""
+    return [ShardText(path.absolute(), batch_size) for path in shard_paths(folder)]
 
 
 def take_sentences(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textbook.errors import UserError
@@ -40,34 +39,33 @@ def compare_with_others(
     Raises:
         UserError: a file is damaged, or two files have the labels of different data.
     """
-    names = list(others)
-    models = [[path], *([other] for other in others.values())]
-    against = differences(metric, models, with_first_only=True, first_seed=seed)
-    found = {name: against[0, number] for number, name in enumerate(names, 1)}
+    labels, outputs = read_predictions(path)
+    mine = list(outputs.values()) if seed is None else [outputs[seed]]
+    weights = draw_rows(len(labels))
+    first = resample(metric, labels, mine, weights)
+    found = {
+        name: paired_difference(first, resample(metric, labels, _outputs([other], labels, path), weights))
+        for name, other in others.items()
+    }
     corrected = holm([difference.p for difference in found.values()])
     figures = {}
     for (name, difference), p_holm in zip(found.items(), corrected, strict=True):
-        low, high = difference.interval
-        figures[name] = {
-            "value": round(100 * difference.value, 2),
-            "error": round(100 * difference.error, 2),
-            "low": round(100 * low, 2),
-            "high": round(100 * high, 2),
-            "p": float(f"{difference.p:.3g}"),
-            "p_holm": float(f"{p_holm:.3g}"),
-        }
+        figures[name] = {**in_points(difference, 2), "p_holm": float(f"{p_holm:.3g}")}
     return figures
 
 
-def differences(
-    metric: Metric, models: Sequence[Sequence[Path]], *, with_first_only: bool = False, first_seed: int | None = None
-) -> dict[tuple[int, int], Difference]:
-    """The paired differences between models, earlier minus later.
+def in_points(difference: Difference, digits: int) -> dict[str, float]:
+    """The `value` of a difference in points, its standard `error`, its interval from `low` to `high`, and its `p`."""
+    low, high = difference.interval
+    figures = {"value": difference.value, "error": difference.error, "low": low, "high": high}
+    return {**{name: round(100 * value, digits) for name, value in figures.items()}, "p": float(f"{difference.p:.3g}")}
+
+
+def differences(metric: Metric, models: Sequence[Sequence[Path]]) -> dict[tuple[int, int], Difference]:
+    """The paired differences between all models, earlier minus later.
 
     Args:
         models: for each model one or more files of predictions, whose seeds are taken together.
-        with_first_only: compare the first model with each other one, instead of all with all.
-        first_seed: take only this seed of the first model.
 
     Returns:
         The difference for each pair of places in `models`.
@@ -78,22 +76,20 @@ def differences(
     first = models[0][0]
     labels, _ = read_predictions(first)
     weights = draw_rows(len(labels))
-    resampled = []
-    for paths in models:
-        outputs: list[NDArray[np.float32]] = []
-        for path in paths:
-            others, seeds = read_predictions(path)
-            if not np.array_equal(labels, others):
-                raise UserError(
-                    f"{path}: has other labels than {first}; run `dvc repro` to make both from the same data"
-                )
-            if path == first and first_seed is not None:
-                names = list(dict.fromkeys(pq.read_table(path, columns=["seed"])["seed"].to_pylist()))
-                seeds = [seeds[names.index(first_seed)]]
-            outputs += seeds
-        resampled.append(resample(metric, labels, outputs, weights))
-    pairs = ((0, other) for other in range(1, len(models))) if with_first_only else combinations(range(len(models)), 2)
+    resampled = [resample(metric, labels, _outputs(paths, labels, first), weights) for paths in models]
+    pairs = combinations(range(len(models)), 2)
     return {(one, other): paired_difference(resampled[one], resampled[other]) for one, other in pairs}
+
+
+def _outputs(paths: Sequence[Path], labels: NDArray[Any], first: Path) -> list[NDArray[np.float32]]:
+    """The outputs of all seeds in some files, whose labels must be those of the file `first`."""
+    outputs: list[NDArray[np.float32]] = []
+    for path in paths:
+        others, seeds = read_predictions(path)
+        if not np.array_equal(labels, others):
+            raise UserError(f"{path}: has other labels than {first}; run `dvc repro` to make both from the same data")
+        outputs += seeds.values()
+    return outputs
 
 
 def not_beaten(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:

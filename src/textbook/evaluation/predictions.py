@@ -40,8 +40,8 @@ def write_predictions(path: Path, labels: NDArray[Any], outputs: Mapping[int, ND
         pq.write_table(pa.table(dict(zip(_COLUMNS, columns, strict=True))), temporary)
 
 
-def read_predictions(path: Path) -> tuple[NDArray[Any], list[NDArray[np.float32]]]:
-    """The labels of the rows [rows], and the outputs of each seed [rows, outputs], in the order of the file.
+def read_predictions(path: Path) -> tuple[NDArray[Any], dict[int, NDArray[np.float32]]]:
+    """The labels of the rows [rows], and the outputs by seed [rows, outputs], in the order of the file.
 
     Raises:
         UserError: the file is damaged or incomplete.
@@ -62,9 +62,10 @@ def read_predictions(path: Path) -> tuple[NDArray[Any], list[NDArray[np.float32]
         and np.array_equal(rows, np.tile(np.arange(count), blocks))
         and np.array_equal(labels, np.tile(labels[:count], blocks))
         and np.array_equal(seeds, np.repeat(seeds[::count], count))
+        and len(set(seeds[::count].tolist())) == blocks
         and set(logits.value_lengths().to_pylist()) == {width}
     )
     if not whole:
         raise UserError(f"{path}: must have every row once for each seed; remove it and run the stage again")
     outputs = logits.flatten().to_numpy().reshape(blocks, count, width)
-    return labels[:count], list(outputs)
+    return labels[:count], dict(zip(seeds[::count].tolist(), outputs, strict=True))

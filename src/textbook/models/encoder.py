@@ -47,7 +47,7 @@ class QkvReader:
 
     def __init__(self, encoder: nn.Module, layer: int, whose: str = "encoder") -> None:
         self.encoder = encoder
-        self._projections = _projections(encoder, layer, whose)
+        self._projections = projections_of(encoder, layer, whose)
 
     def __call__(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
@@ -85,8 +85,12 @@ def _capture_hook(outputs: dict[str, Tensor], name: str) -> Any:
     return capture
 
 
-def _projections(encoder: nn.Module, layer: int, whose: str) -> Mapping[str, nn.Module]:
-    """The projections of a layer by output: `q`, `k` and `v`, or `qkv` if one module computes all three."""
+def projections_of(encoder: nn.Module, layer: int, whose: str) -> Mapping[str, nn.Module]:
+    """The projections of a layer by output: `q`, `k` and `v`, or `qkv` if one module computes all three.
+
+    Raises:
+        UserError: the encoder does not have this layer, or its architecture is not supported.
+    """
     layers: dict[int, dict[str, nn.Module]] = {}
     for name, module in encoder.named_modules():
         if match := _PROJECTION.search(name):
@@ -196,4 +200,4 @@ def check_supported(config: Any) -> None:
     """
     with reading(Path(config.name_or_path), "the architecture"), torch.device("meta"):
         encoder = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    _projections(encoder, 1, "encoder")
+    projections_of(encoder, 1, "encoder")

@@ -7,12 +7,15 @@ an assumed speed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from transformers import BertConfig, RobertaConfig
 
+from textbook.files import read_json
 from textbook.models.flops import distillation_flops, encoder_flops
 from textbook.reporting.paper import paper_rows
+from textbook.textbooks.contextualized import BATCH_HITS
 
 TEXT_BYTES = 160e9  # of general text
 STEPS, BATCH, TEACHER_LAYER = 400_000, 256, 19
@@ -21,7 +24,8 @@ STUDENT = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=1
 TEACHER_EPOCHS = 10
 H100 = 800e12  # FLOP/s that matrix products reach in bf16
 SHARES = (0.1, 0.25, 0.5)  # utilisations of that speed to assume for a training loop
-RANK_BYTES = 8  # per sentence of the corpus while hits are merged into a textbook; a textbook of pairs takes 4 more
+RETRIEVAL, DISTILLED = "retrieval.json", ("distill-gpu.json", "distill-cpu.json")
+HIT_BYTES = 100  # of memory for each hit of a batch of anchors, while it is searched and merged
 
 TableLine = tuple[str, ...]
 
@@ -38,6 +42,22 @@ class Scale:
     """The limits that are reached first: the resource, its size, and how the design deals with it."""
     cost_per_hour: float
     """The price of a GPU hour."""
+
+
+def measured_scale(results: Path, cost_per_hour: float) -> Scale | None:
+    """The estimate from the figures of `make bench` on the largest corpus and the fastest device; None without them.
+
+    Args:
+        results: the folder with the figures.
+        cost_per_hour: the price of a GPU hour.
+    """
+    distilled = [path for name in DISTILLED if (path := results / name).is_file()]
+    if not distilled or not (results / RETRIEVAL).is_file():
+        return None
+    retrieval = read_json(results / RETRIEVAL)
+    profiles = [retrieval, *(figures for figures in retrieval.values() if isinstance(figures, dict))]
+    largest = max(profiles, key=lambda figures: figures["sentences"])
+    return scale(largest, read_json(distilled[0]), cost_per_hour)
 
 
 def scale(retrieval: Mapping[str, Any], distillation: Mapping[str, Any], cost_per_hour: float) -> Scale:
@@ -118,18 +138,17 @@ def _gpu_lines(tasks: Mapping[str, int], distillation: Mapping[str, Any], cost_p
 
 
 def _limit_lines(retrieval: Mapping[str, Any], factor: float) -> list[TableLine]:
-    sentences = retrieval["sentences"] * factor
     return [
         (
             "the index, memory-mapped",
             f"{retrieval['index_bytes'] * factor / 1e9:,.0f} GB, more than memory, so searches read from disk",
-            "This limit is reached first. The shards are searched one after the other, each for a whole batch of "
-            "anchors, so a shard is read sequentially and once per batch. Use an NVMe disk or larger batches.",
+            "A search reads each shard once for all anchors of a batch. On a Ray cluster, groups of shards are "
+            "searched side by side.",
         ),
         (
-            "merging a textbook: the best rank and score of each sentence",
-            f"{sentences * RANK_BYTES / 1e9:,.0f} GB of memory",
-            "The memory grows with the corpus, not with anchors times k. A machine with enough memory suffices.",
+            "merging a textbook: the hits of a batch of anchors",
+            f"{BATCH_HITS * HIT_BYTES / 1e9:.1f} GB of memory",
+            "The memory grows with the distinct sentences retrieved (20 bytes each), not with the corpus.",
         ),
         (
             "ingest and indexing",

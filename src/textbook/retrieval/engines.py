@@ -1,6 +1,6 @@
 """Build and open an index with the configured engine. An index records the hash of its corpus."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from textbook import params
@@ -11,7 +11,15 @@ from textbook.retrieval.hits import SearchIndex
 SUMMARY = "index.json"
 
 
-def build_index(shards: Iterable[Iterable[str]], folder: Path, settings: params.Index, corpus_sha256: str) -> None:
+def build_index(
+    shards: Sequence[Iterable[str]],
+    folder: Path,
+    settings: params.Index,
+    corpus_sha256: str,
+    *,
+    size: int = 0,
+    kept: Sequence[Path] | None = None,
+) -> None:
     """Index the shards of a corpus atomically. The id of a sentence is its position in the corpus.
 
     Args:
@@ -19,6 +27,9 @@ def build_index(shards: Iterable[Iterable[str]], folder: Path, settings: params.
         folder: the index; an existing one is replaced on success.
         settings: the engine and the parameters of BM25.
         corpus_sha256: hash of the corpus, which `open_index` checks.
+        size: approximate size in bytes of the shards to index; it decides whether Ray is worth its start.
+        kept: for each shard, where the engine `bm25s` keeps its index for later calls: after a call that was killed, or
+            for a corpus that has grown, only the missing ones are made. None: nothing is kept.
     """
     with atomic_write(folder) as temporary:
         temporary.mkdir()
@@ -26,7 +37,7 @@ def build_index(shards: Iterable[Iterable[str]], folder: Path, settings: params.
             case "bm25s":
                 from textbook.retrieval.bm25 import build_bm25
 
-                build_bm25(shards, temporary, k1=settings.k1, b=settings.b)
+                build_bm25(shards, temporary, size, kept)
             case "whoosh":
                 from textbook.retrieval.whoosh import build_whoosh
 
@@ -52,4 +63,4 @@ def open_index(folder: Path, corpus_sha256: str) -> SearchIndex:
         return open_whoosh(folder, k1=summary["k1"], b=summary["b"])
     from textbook.retrieval.bm25 import open_bm25
 
-    return open_bm25(folder)
+    return open_bm25(folder, k1=summary["k1"], b=summary["b"])

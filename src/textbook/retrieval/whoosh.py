@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from math import log1p
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 from whoosh import index as whoosh_index
 from whoosh.analysis.tokenizers import SpaceSeparatedTokenizer
 from whoosh.fields import NUMERIC, TEXT, Schema
@@ -24,7 +26,7 @@ from whoosh.query.compound import Or
 from whoosh.query.terms import Term
 from whoosh.scoring import WeightingModel, WeightLengthScorer
 
-from textbook.errors import UserError
+from textbook.retrieval.damage import refuse_damage
 from textbook.retrieval.hits import Hits
 from textbook.retrieval.pickles import read_safely
 from textbook.words import words
@@ -76,13 +78,13 @@ class WhooshIndex:
         Raises:
             UserError: the index is damaged.
         """
-        with _reading(self.folder):
+        with refuse_damage(self.folder):
             return self._search(queries, k)
 
     def _search(self, queries: Sequence[Sequence[str]], k: int) -> Hits:
         shape = (len(queries), min(k, self.sentences))
         ids, scores, counts = np.zeros(shape, np.int64), np.zeros(shape, np.float32), np.zeros(len(queries), np.int32)
-        for number, query in enumerate(queries):
+        for number, query in enumerate(tqdm(queries, desc="search", unit="query", leave=False, disable=None)):
             terms = [Term(FIELD, word, boost=float(count)) for word, count in Counter(query).items()]
             # Whoosh breaks ties by document number; documents are numbered in order of their ids.
             hits = list(self.searcher.search(Or(terms), limit=shape[1]).items())
@@ -100,11 +102,9 @@ def build_whoosh(shards: Iterable[Iterable[str]], folder: Path) -> None:
     with _seeded():  # Whoosh draws the names of its files at random
         # The one file that `compound` makes of them would have the time in it.
         writer = whoosh_index.create_in(str(folder), SCHEMA).writer(limitmb=512, compound=False)
-        sentence_id = 0
-        for shard in shards:
-            for sentence in shard:
-                writer.add_document(id=sentence_id, sentence=" ".join(words(sentence)))
-                sentence_id += 1
+        sentences = tqdm(chain.from_iterable(shards), desc="index", unit="sentence", disable=None)
+        for sentence_id, sentence in enumerate(sentences):
+            writer.add_document(id=sentence_id, sentence=" ".join(words(sentence)))
         writer.commit(optimize=True)
 
 
@@ -114,19 +114,9 @@ def open_whoosh(folder: Path, *, k1: float, b: float) -> WhooshIndex:
     Raises:
         UserError: the index is damaged.
     """
-    with _reading(folder):
+    with refuse_damage(folder):
         index = whoosh_index.open_dir(str(folder), schema=SCHEMA)
         return WhooshIndex(index.searcher(weighting=_Lucene(k1, b)), index.doc_count(), folder)
-
-
-@contextmanager
-def _reading(folder: Path) -> Iterator[None]:
-    """Turn the errors of Whoosh, which does not check what it reads, into one line."""
-    try:
-        yield
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UserError(f"{folder}: is damaged ({reason}); run `dvc repro --force --single-item index`") from error
 
 
 @contextmanager

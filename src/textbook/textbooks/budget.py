@@ -22,9 +22,8 @@ def fit_budget(merged: Merged, budget: Budget, corpus: Path) -> int:
     Raises:
         UserError: the textbook exceeds the budget even at k = 1.
     """
-    ids = np.flatnonzero(merged.rank <= merged.k)
-    sizes = sentence_bytes(corpus)[ids] if budget.unit == "bytes" else np.ones(len(ids))
-    totals = np.cumsum(np.bincount(merged.rank[ids], weights=sizes, minlength=merged.k + 1))
+    sizes = sentence_bytes(corpus, merged.ids) if budget.unit == "bytes" else np.ones(merged.distinct)
+    totals = np.cumsum(np.bincount(merged.rank, weights=sizes, minlength=merged.k + 1))
     k = int(np.searchsorted(totals[1:], budget.size, side="right"))
     if k == 0:
         raise UserError(
@@ -34,7 +33,13 @@ def fit_budget(merged: Merged, budget: Budget, corpus: Path) -> int:
     return k
 
 
-def sentence_bytes(corpus: Path) -> NDArray[np.int64]:
-    """Size of each sentence of a corpus in UTF-8, including a newline; shape [sentences]."""
-    columns = [pq.read_table(path, columns=["sentence"])["sentence"] for path in shard_paths(corpus)]
-    return np.concatenate([pc.binary_length(column).to_numpy() + 1 for column in columns]).astype(np.int64)
+def sentence_bytes(corpus: Path, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Size in UTF-8, including a newline, of the sentences with these ascending ids; reads one shard at a time."""
+    sizes = [np.empty(0, np.int64)]
+    first = 0
+    for path in shard_paths(corpus):
+        sentences = pq.read_table(path, columns=["sentence"])["sentence"]
+        start, stop = np.searchsorted(ids, (first, first + len(sentences)))
+        sizes.append(pc.binary_length(sentences).to_numpy()[ids[start:stop] - first].astype(np.int64) + 1)
+        first += len(sentences)
+    return np.concatenate(sizes)

@@ -100,8 +100,8 @@ def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
 def columns_of(name: str) -> tuple[int, int]:
     """How many outputs and rows the predictions of a baseline have."""
     labels, outputs = read_predictions(MODELS / "films" / name / "predictions.parquet")
-    assert [len(output) for output in outputs] == [len(labels)] * len(outputs)
-    return outputs[0].shape[1], len(labels)
+    assert {len(output) for output in outputs.values()} == {len(labels)}
+    return next(iter(outputs.values())).shape[1], len(labels)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -119,7 +119,7 @@ def test_linear_baselines_learn_the_task_and_keep_figures_and_predictions_only(m
         assert columns_of(kind) == (1 if shape == "scale" else 2, ROWS["validation"])
         others = [f"{metric}_validation_other" for metric in metrics]
         assert list(runs[kind]) == [*metrics, *others, "standard_error"]
-        _, (outputs,) = read_predictions(folder / "predictions.parquet")
+        (outputs,) = read_predictions(folder / "predictions.parquet")[1].values()
         assert (len(np.unique(outputs, axis=0)) > 10) == (kind is not Kind.majority)
     if shape == "pairs":  # the pair's label is no function of single words: exclusive or
         assert runs[Kind.majority]["accuracy"] >= 0.3
@@ -135,7 +135,7 @@ def test_the_majority_class_is_that_of_the_training_data(make_params: Any) -> No
     labels[:40] = 0
     pq.write_table(table.set_column(1, "label", pa.array(labels)), TASKS / "films" / "train.parquet")
     baseline(params, Kind.majority, "films")
-    labels, (outputs,) = read_predictions(MODELS / "films" / "majority" / "predictions.parquet")
+    (outputs,) = read_predictions(MODELS / "films" / "majority" / "predictions.parquet")[1].values()
     assert set(outputs.argmax(1)) == {1}
     (run,) = read_json(MODELS / "films" / "majority" / "result.json")["runs"]
     assert run["accuracy"] == labels.mean()
@@ -170,7 +170,7 @@ def test_a_task_has_the_figures_of_all_models_and_what_the_student_is_ahead(
     for name in ("scratch", "student", "truncated_teacher"):
         _, outputs = read_predictions(models / name / "predictions.parquet")
         assert len(outputs) == 2, name
-        assert not np.array_equal(*outputs), name
+        assert not np.array_equal(*outputs.values()), name
 
 
 @pytest.mark.parametrize("train_words", [False, True])

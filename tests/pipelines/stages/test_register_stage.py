@@ -63,8 +63,13 @@ def made(tiny_teacher, tmp_path, monkeypatch):
 def write_figures(leads):
     """Write the figures of all models, and the student's lead over the others: 2 points unless `leads` has another."""
     figures = {"score": 50.0, "score_std": 0.0, "standard_error": 1.0, "seeds": 1, "parameters": 1000}
+    figures |= {"bytes": 4000, "ms_per_sentence": 1.0}
     evaluated = {
-        name: {**figures, "gflops": {"16": 0.1}, "paired": {"value": leads.get(name, 2.0), "error": 1.5}}
+        name: {
+            **figures,
+            "gflops": {"16": 0.1},
+            "paired": {"value": leads.get(name, 2.0), "error": 1.5, "low": -1.0, "high": 5.0},
+        }
         for name in MODEL_NAMES
     }
     del evaluated["student"]["paired"]

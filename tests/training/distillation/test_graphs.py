@@ -30,7 +30,7 @@ class Rerun:
         def replay():
             self.replayed += 1
             for place, result in zip(results, work(), strict=True):
-                place.copy_(result)
+                place.resize_(result.shape).copy_(result)
 
         return replay, results
 

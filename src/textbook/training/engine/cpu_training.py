@@ -40,18 +40,18 @@ def faster_on_cpu(model: nn.Module) -> Iterator[None]:
         for name, child in parent.named_children()
         if type(child) is nn.Dropout
     ]
-    attention = isinstance(model, PreTrainedModel) and model.config._attn_implementation == "sdpa"
+    encoder = model if isinstance(model, PreTrainedModel) and model.config._attn_implementation == "sdpa" else None
     for parent, name, child in replaced:
         fast = FastDropout(child.p)
         fast.train(child.training)
         setattr(parent, name, fast)
-    if attention:
-        model.set_attn_implementation(_ATTENTION)  # type: ignore[operator]
+    if encoder:
+        encoder.set_attn_implementation(_ATTENTION)
     try:
         yield
     finally:
-        if attention:
-            model.set_attn_implementation("sdpa")  # type: ignore[operator]
+        if encoder:
+            encoder.set_attn_implementation("sdpa")
         for parent, name, child in replaced:
             child.train(getattr(parent, name).training)
             setattr(parent, name, child)
