@@ -30,8 +30,8 @@ export GX_ANALYTICS_ENABLED := false
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup params new-task quickstart sweep student test test-all check ui pull rollback report docs docs-serve \
-	bench bench-retrieval bench-distill bench-zero lock clean
+.PHONY: help setup params new-task quickstart sweep bundle adopt student test test-all check ui pull rollback report docs \
+	docs-serve bench bench-retrieval bench-distill bench-zero lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,13 @@ quickstart: setup ## Run the whole pipeline on the shipped example and show the 
 
 sweep: setup ## Fill the grid init × teacher × textbook × task, or a part: make sweep SWEEP='textbook=general,contextualized'
 	@python -m pipelines.sweep $$SWEEP
+	@python -m pipelines.commands.report
+
+bundle: setup ## A part of the grid to be made on another machine: make bundle SWEEP='…' [SPLIT=60M] [OUT=…]
+	@python -m pipelines.sweep.bundle $(call given,OUT,out) $(call given,SPLIT,split) $$SWEEP
+
+adopt: setup ## Take in cells of a bundle, from a folder or a tar file: make adopt RESULTS=results.tar.gz
+	@python -m pipelines.sweep.adopt $(if $(RESULTS),"$$RESULTS")
 	@python -m pipelines.commands.report
 
 student: setup ## The largest student within a number of parameters or CPU milliseconds: make student BUDGET=10M (or 5ms)

@@ -22,6 +22,7 @@ DOES_NOT_DECIDE = {
     "textbook.errors": "defines the class of user errors",
     "textbook.files": "writes files atomically, with the content it is given",
     "textbook.models.flops": "counts operations, for the log and the student's budget",
+    "textbook.names": "names students in tables, messages and runs",
     "textbook.params": "stages declare the values they read; the schema only checks them",
     "textbook.params_file": "loads the parameters; see textbook.params",
     "textbook.ray_start": "starts Ray or connects to a cluster",

@@ -1,48 +1,18 @@
-"""Distillation of students on their textbooks, for the stage `distill` and for the cohorts of a sweep."""
+"""Distillation of students on the project's textbooks, for stages and for the cells of a sweep."""
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from math import ceil
+from functools import partial
 from pathlib import Path
-
-from transformers import PreTrainedModel
 
 from pipelines.code import hash_code
 from pipelines.paths import ASSETS, CACHE, INIT, teacher_folder, textbook_files
 from textbook.assets.manifest import locate
-from textbook.errors import UserError
-from textbook.files import atomic_write, copy_folder, digest, sha256
-from textbook.models.encoder import load_encoder, load_tokenizer
+from textbook.files import digest, sha256
+from textbook.models.encoder import load_encoder
 from textbook.models.folders import tokenizer_hash
-from textbook.params import Distill, Params
-from textbook.training.distillation.cohort import distill_cohort
-from textbook.training.distillation.learner import RATE, Member
-from textbook.training.distillation.pair import load_pairs
-from textbook.training.engine.checks import check_finite
-from textbook.training.engine.device import best_devices
-from textbook.training.engine.log import Log, log_to_file, shifted
+from textbook.params import Params
+from textbook.training.distillation.lessons import LiveLog, OpenBook, Order, distil_students
 from textbook.training.engine.token_file import tokenize_book
 from textbook.training.engine.tokens import Tokens, open_tokens
-
-LiveLog = Callable[[Path], AbstractContextManager[Log]]
-"""Opens a log that shows a running distillation. Its argument is the file to which the log writes its run."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """A student to be distilled."""
-
-    settings: Distill
-    """All orders of a cohort have the same teacher, textbooks, steps, batch and seed of the order."""
-    student: PreTrainedModel
-    """The encoder to start from. It is trained in place."""
-    target: Path
-    """Gets the student as a Hugging Face folder, with its history and `run.json`."""
-    work: Path
-    """A folder for this distillation only. A killed distillation resumes from the last checkpoint there."""
-    live: LiveLog
 
 
 def distil_student(params: Params, task: str, target: Path, work: Path, live: LiveLog) -> None:
@@ -53,76 +23,8 @@ def distil_student(params: Params, task: str, target: Path, work: Path, live: Li
     """
     student = load_encoder(INIT / params.distill.init)
     order = Order(params.distill, student, target, work, live)
-    for error in distil_students(teacher_of(params, task), task, [order]).values():
+    for error in distil_students(teacher_of(params, task), books_of(params, task), [order]).values():
         raise error
-
-
-def distil_students(teacher: Path, task: str, orders: Sequence[Order]) -> dict[int, UserError]:
-    """Distil the students of a cohort on their textbooks, one textbook after the other.
-
-    Args:
-        teacher: the folder of their teacher.
-
-    Returns:
-        The errors of the students that left the cohort, by the place of their order. They have no target.
-
-    Raises:
-        UserError: see `distill_cohort`.
-    """
-    errors: dict[int, UserError] = {}
-    with ExitStack() as stack:
-        logs = [stack.enter_context(_watched(order, place, errors)) for place, order in enumerate(orders)]
-        done = 0
-        for number, book in enumerate(textbook_files(task, orders[0].settings.textbook), 1):
-            tokens = tokens_of(book, teacher, orders[0].settings.max_length)
-            if number == 1:
-                tokens = tokens.head(orders[0].settings.top_percent)
-            lessons = {
-                place: Lesson(
-                    order.student,
-                    order.settings if number == 1 else _second_stage(order.settings, len(tokens)),
-                    shifted(log_to_file(order.work / "history.jsonl", then=logs[place]), done),
-                    order.work / f"checkpoints-{number}",
-                    order.work / "snapshots",
-                )
-                for place, order in enumerate(orders)
-                if place not in errors
-            }
-            failed = distil_on(tokens, teacher, list(lessons.values()))
-            errors |= {list(lessons)[place]: error for place, error in failed.items()}
-            done += next(iter(lessons.values())).settings.steps
-            if len(errors) == len(orders):
-                break
-    for place, order in enumerate(orders):
-        if place not in errors:
-            _write(order, teacher)
-    return errors
-
-
-@contextmanager
-def _watched(order: Order, place: int, errors: Mapping[int, UserError]) -> Iterator[Log]:
-    """The live log of an order, which ends with the student's error if it has left the cohort."""
-    try:
-        with order.live(order.work / "run.json") as log:
-            yield log
-            if place in errors:
-                raise errors[place]
-    except UserError as error:
-        if error is not errors.get(place):
-            raise
-
-
-def _write(order: Order, teacher: Path) -> None:
-    """Write the distilled student."""
-    work, tokenizer = order.work, load_tokenizer(teacher)
-    with atomic_write(order.target) as temporary:
-        for name in (path.name for path in (work / "snapshots").glob("*")):
-            copy_folder(work / "snapshots" / name, temporary / "snapshots" / name)
-            tokenizer.save_pretrained(temporary / "snapshots" / name)
-        order.student.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        for name in ("history.jsonl", "run.json"):
-            shutil.copy(work / name, temporary)
 
 
 def teacher_of(params: Params, task: str) -> Path:
@@ -130,40 +32,11 @@ def teacher_of(params: Params, task: str) -> Path:
     return teacher_folder(task) if params.distill.teacher == "task" else locate(ASSETS / params.teacher.asset)
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """One student on one textbook. The fields are those of `Member`."""
-
-    student: PreTrainedModel
-    settings: Distill
-    log: Log
-    checkpoints: Path
-    snapshots: Path | None = None
-
-
-def distil_on(tokens: Tokens, teacher: Path, lessons: Sequence[Lesson]) -> dict[int, UserError]:
-    """Train students in place on one textbook, on all devices of this machine.
-
-    Returns:
-        The errors of the students whose loss or weights were not finite, by place.
-
-    Raises:
-        UserError: see `distill_cohort`.
-    """
-    devices = best_devices()
-    pairs = load_pairs(teacher, [lesson.student for lesson in lessons], lessons[0].settings, devices[0].dtype)
-    members = [
-        Member(pair, lesson.settings, lesson.log, lesson.checkpoints, lesson.snapshots)
-        for pair, lesson in zip(pairs, lessons, strict=True)
-    ]
-    errors = {place: e for place, e in enumerate(distill_cohort(members, tokens, devices=devices)) if e}
-    for place, lesson in enumerate(lessons):
-        if place not in errors:
-            try:
-                check_finite(lesson.student.state_dict(), "distill", RATE, lesson.settings.lr)
-            except UserError as error:
-                errors[place] = error
-    return errors
+def books_of(params: Params, task: str) -> list[OpenBook]:
+    """Functions that open the textbooks that `distill.textbook` names; each tokenises its textbook if needed."""
+    settings, teacher = params.distill, teacher_of(params, task)
+    files = textbook_files(task, settings.textbook)
+    return [partial(tokens_of, book, teacher, settings.max_length) for book in files]
 
 
 def tokens_of(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
@@ -172,10 +45,3 @@ def tokens_of(book: Path, tokenizer_folder: Path, max_length: int) -> Tokens:
     folder = CACHE / "tokens" / digest(sha256(book), tokenizer_hash(tokenizer_folder), max_length, code)
     tokenize_book(book, tokenizer_folder, max_length, folder)
     return open_tokens(folder)
-
-
-def _second_stage(settings: Distill, texts: int) -> Distill:
-    """The settings of the second stage, on a textbook with a given number of texts."""
-    second = settings.second
-    steps = ceil(second.epochs * texts / settings.batch)
-    return settings.model_copy(update={"steps": steps, "lr": second.lr, "warmup": second.warmup, "snapshots": []})

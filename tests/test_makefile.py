@@ -15,6 +15,8 @@ WRONG = {
     "params": [["PROFILE=nonsense"], []],
     "new-task": [["FILE=nonsense"], ["FILE=it's $(touch ran).csv", "NAME='; touch ran; '"], []],
     "sweep": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"]],
+    "bundle": [["SWEEP=nonsense"], ["SPLIT=60X"], ["SPLIT=1'; touch ran; '"]],
+    "adopt": [["RESULTS=nonsense"], ["RESULTS=it's; touch ran"], []],
     "student": [["BUDGET=5s"], []],
     "ui": [["PORT=abc"], ["PORT=1'; touch ran; '"]],
     "pull": [["TASK=nonsense"], ["TASK=it's", "ALIAS=a; touch ran"], []],

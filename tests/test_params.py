@@ -7,7 +7,7 @@ import pytest
 from toy_params import AUGMENTED, DATA, DELETE, MASKED_LM, SHIPPED, problems_of, write_params
 
 from textbook.errors import UserError
-from textbook.params import student_name
+from textbook.names import student_name
 from textbook.params_file import load_params
 from textbook.profiles import profile_names, render_profile
 

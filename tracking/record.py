@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from textbook.params import student_name
+from textbook.names import student_name
 
 
 class Input(NamedTuple):

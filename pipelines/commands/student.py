@@ -12,8 +12,8 @@ from textbook.assets.manifest import locate
 from textbook.errors import UserError
 from textbook.evaluation import cost
 from textbook.models.encoder import check_supported, load_config
-from textbook.models.shapes import largest_shapes, sentence_flops, student_parameters
-from textbook.models.student import make_student
+from textbook.models.shapes import largest_shapes, sentence_flops
+from textbook.models.student import make_student, student_parameters
 from textbook.params import Params, Student
 
 TOKENS = 32  # length of the timed sentence

@@ -7,7 +7,7 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from pipelines.cli import run
-from pipelines.distillation import Lesson, distil_on, tokens_of
+from pipelines.distillation import tokens_of
 from pipelines.initial_students import write_initial_student
 from pipelines.paths import CORPUS, TASKS
 from pipelines.work import work_folder
@@ -18,6 +18,7 @@ from textbook.tasks.splits import evaluation_sentences
 from textbook.textbooks.book import write_book
 from textbook.textbooks.general import sample
 from textbook.textbooks.leaks import LeakFilter
+from textbook.training.distillation.lessons import Lesson, distil_on
 from textbook.training.engine.log import log_to_file
 
 

@@ -10,18 +10,17 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import run
-from pipelines.sweep.claims import CLAIMS_TABLE, write_claims
+from pipelines.sweep.ending import close_sweep
 from pipelines.sweep.grid import choose_cells
-from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of, with_done_cells
+from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
-from pipelines.sweep.table import COMPARISONS, SWEEP_TABLE, write_tables
 from pipelines.sweep.trials import run_trials
 from textbook.errors import UserError
 from textbook.files import digest
 from textbook.params import Params
 from tracking.server import serving
 from tracking.store import connect
-from tracking.sweeps import end_sweep, start_sweep
+from tracking.sweeps import start_sweep
 
 
 def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metavar="AXIS=VALUE,…")] = None) -> None:
@@ -46,14 +45,8 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     if todo:
         with serving() as uri:
             run_trials(params.sweep, task_params, todo, sweep, uri)
-    folders = with_done_cells(params, task_params, folders)
-    write_tables(task_params, folders, client, sweep)
-    counts = Counter(state_of(folder, params.sweep.asha) for folder in folders.values())
-    print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    verdicts = write_claims(SWEEP_TABLE, COMPARISONS)
-    end_sweep(client, sweep, [SWEEP_TABLE, COMPARISONS, CLAIMS_TABLE], verdicts, complete=not counts[FAILED])
-    if counts[FAILED]:
-        raise UserError(f"{counts[FAILED]} cells failed; run `make sweep` again to retry them")
+    if failed := close_sweep(params, task_params, folders, client, sweep):
+        raise UserError(f"{failed} cells failed; run `make sweep` again to retry them")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.sweep.grid import Cell
+from textbook.cells.cell import Cell
 from textbook.evaluation.comparison import differences, in_points
 from textbook.evaluation.predictions import PREDICTIONS
 from textbook.params import Params

@@ -1,57 +1,12 @@
-"""The grid of a sweep. A cell is one student at its place in the grid."""
+"""The cells of the grid of a sweep, and the part of them that a user chooses."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
+from textbook.cells.cell import Cell
 from textbook.errors import UserError
-from textbook.params import Init, Params, TeacherKind, TextbookKind, student_name
-
-# What the folder of a cell has, and the names of some of its figures.
-RESULT = "result.json"
-SNAPSHOTS = "snapshots.jsonl"
-STOPPED_FILE = "stopped.json"  # marks a cell that ASHA stopped early, with the settings of ASHA
-LEAD = ("lead", "lead_error", "lead_low", "lead_high", "lead_p")  # over the teacher: see `compare_with_others`
-RELATION_LOSSES = ("task_relation_loss", "validation_relation_loss")  # on training texts and on validation texts
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A place in the grid."""
-
-    task: str
-    init: Init
-    teacher: TeacherKind
-    textbook: TextbookKind
-    seed: int
-    """Of distillation."""
-    top_percent: float = 100.0
-    student: str = ""
-    """The name of its shape in `sweep.students`; empty for that of the section `student`."""
-
-    def __str__(self) -> str:
-        return student_name(self.task, self.init, self.teacher, self.textbook, self.top_percent, self.student)
-
-    @property
-    def slug(self) -> str:
-        """The name of its folder."""
-        shape = f"-{self.student}" if self.student else ""
-        return f"{self.task}-{self.init}-{self.teacher}-{self.textbook}-{self.top_percent:g}-{self.seed}{shape}"
-
-    @property
-    def cohort(self) -> tuple[str, str, str, float]:
-        """What its student shares with those that can be distilled with it: task, teacher and textbook."""
-        return self.task, self.teacher, self.textbook, self.top_percent
-
-    def params(self, params: Params) -> Params:
-        """The parameters for the shape, the distillation and the adaptation of this student."""
-        place = {name: value for name, value in asdict(self).items() if name not in ("task", "student")}
-        changed: dict[str, Any] = {"distill": params.distill.model_copy(update=place)}
-        if self.student:
-            changed["student"] = params.sweep.students[self.student]
-        return params.model_copy(update=changed)
+from textbook.params import Params
 
 
 def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
@@ -91,19 +46,6 @@ def all_cells(params: Params, chosen: Mapping[str, list[Any]] | None = None) -> 
         chosen: values to use instead of the grid's, by axis.
     """
     return [Cell(*place) for place in product(*(_axes(params) | dict(chosen or {})).values())]
-
-
-def group_cells(cells: Sequence[Cell], most: int) -> list[list[Cell]]:
-    """Group cells whose students can be distilled together, at most `most` in a cohort, of about the same size."""
-    groups: dict[tuple[str, str, str, float], list[Cell]] = defaultdict(list)
-    for cell in cells:
-        groups[cell.cohort].append(cell)
-    return [
-        group[place * len(group) // parts : (place + 1) * len(group) // parts]
-        for group in groups.values()
-        for parts in [-(-len(group) // most)]
-        for place in range(parts)
-    ]
 
 
 def _axes(params: Params) -> dict[str, list[Any]]:

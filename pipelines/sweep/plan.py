@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.paths import ASSETS, CELLS, INIT, TASKS, teacher_folder, textbook_files
-from pipelines.sweep.grid import RESULT, STOPPED_FILE, Cell, all_cells
+from pipelines.sweep.grid import all_cells
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
 from pipelines.work import CELL, work_key
+from textbook.cells.cell import RESULT, STOPPED_FILE, Cell
 from textbook.errors import UserError
 from textbook.files import read_json
 from textbook.params import Asha, Params

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.record import start_record, with_student
-from pipelines.sweep.grid import LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, Cell
 from pipelines.sweep.plan import artefacts
+from textbook.bundle.origin import origin_tags
+from textbook.cells.cell import LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, Cell
 from textbook.files import read_json
 from textbook.params import Params
 from textbook.training.engine.log import read_history
@@ -36,5 +37,6 @@ def cell_record(params: Params, cell: Cell, folder: Path) -> Record:
         **costs(figures["seconds"], tokens, params.tracking.cost_per_hour, devices=params.sweep.gpus or 1),
     }
     record = start_cell_record(params, cell, folder.name, history)
-    record = replace(record, curves={**record.curves, "snapshot": folder / SNAPSHOTS})
+    curves = {**record.curves, "snapshot": folder / SNAPSHOTS}
+    record = replace(record, curves=curves, tags={**record.tags, **origin_tags(folder)})
     return with_student(record, cell.params(params), cell.task, folder / "student", metrics)

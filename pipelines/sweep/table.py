@@ -12,10 +12,10 @@ from mlflow import MlflowClient
 
 from pipelines.paths import REPORTS
 from pipelines.sweep.comparisons import compare_places
-from pipelines.sweep.grid import RESULT, SNAPSHOTS, Cell
 from pipelines.sweep.plan import state_of
 from pipelines.sweep.progress import DONE
 from pipelines.sweep.record import cell_record
+from textbook.cells.cell import RESULT, SNAPSHOTS, Cell
 from textbook.files import read_json, remove, write_csv
 from textbook.params import Params
 from textbook.training.engine.log import read_history

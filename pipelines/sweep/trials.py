@@ -12,10 +12,10 @@ from typing import Any
 
 from pipelines.messages import user_message
 from pipelines.paths import CACHE
-from pipelines.sweep.grid import Cell, group_cells
 from pipelines.sweep.memory import most_in_memory
 from pipelines.sweep.progress import Progress
 from pipelines.sweep.record import start_cell_record
+from textbook.cells.cell import Cell, group_cells
 from textbook.errors import UserError
 from textbook.params import Params, Sweep
 from textbook.ray_start import start_ray
@@ -130,8 +130,9 @@ def _trial(
     import torch
     from ray import tune
 
-    from pipelines.sweep.cohort import Hooks, run_cohort  # imported by the workers only: it takes seconds
+    from pipelines.sweep.cohort import run_cells  # imported by the workers only: it takes seconds
     from pipelines.sweep.verify import check_inputs
+    from textbook.cells.cohort import Hooks
 
     os.chdir(project)
     os.environ |= server
@@ -153,7 +154,7 @@ def _trial(
 
     waiting = set(folders)
     try:
-        for cell, outcome in run_cohort(params, folders, Hooks(partial(check_inputs, params), log, show)):
+        for cell, outcome in run_cells(params, folders, Hooks(partial(check_inputs, params), log, show)):
             waiting.remove(cell)
             if isinstance(outcome, Exception):
                 fail(cell, outcome)

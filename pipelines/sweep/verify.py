@@ -5,8 +5,8 @@ import json
 from functools import cache
 from pathlib import Path
 
-from pipelines.sweep.grid import Cell
 from pipelines.sweep.plan import artefacts, cell_folder
+from textbook.cells.cell import Cell
 from textbook.errors import UserError
 from textbook.params import Params
 from tracking.lineage import dvc_hashes

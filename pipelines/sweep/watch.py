@@ -5,8 +5,8 @@ from typing import Any
 
 from ray.tune import Callback
 
-from pipelines.sweep.grid import STOPPED_FILE
 from pipelines.sweep.progress import Progress
+from textbook.cells.cell import STOPPED_FILE
 from textbook.files import write_json
 from textbook.params import Asha
 

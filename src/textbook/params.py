@@ -466,12 +466,6 @@ BOTH: TextbookKind = "contextualized+augmented"
 AXES = ("init", "teacher", "textbook", "top_percent", "seed")  # the fields of `distill` that span the grid of a sweep
 
 
-def student_name(task: str, init: str, teacher: str, textbook: str, top_percent: float = 100, shape: str = "") -> str:
-    """The name of a student in tables, in progress messages and in MLflow."""
-    part = "" if top_percent == 100 else f" · top {top_percent:g} %"
-    return f"{task} · {init} · {teacher} · {textbook}{part}" + (f" · {shape}" if shape else "")
-
-
 class Second(Section):
     """The second stage of `contextualized+augmented`, on the augmented textbook (TinyBERT: 1e-4, warm-up 0.06)."""
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from threading import Timer
@@ -143,7 +145,7 @@ def test_a_process_tells_its_steps_and_its_errors(
 
     def events_of(job: SeedJob) -> list[Any]:
         with monkeypatch.context() as patch:
-            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(job.model_dump_json().encode())))
+            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(pickle.dumps(job))))
             patch.setattr(sys, "stdout", StringIO())
             out = sys.stdout
             with suppress(SystemExit):
@@ -153,7 +155,7 @@ def test_a_process_tells_its_steps_and_its_errors(
     *_, last = events = events_of(job)
     assert [event["step"] for event in events] == list(range(1, 17))  # 2 epochs of 60 texts in batches of 8
     assert last["text"].startswith("loss ")
-    (event,) = events_of(job.model_copy(update={"encoder": tmp_path / "nothing"}))
+    (event,) = events_of(replace(job, encoder=tmp_path / "nothing"))
     assert "nothing" in event["user"]
     (tmp_path / HISTORY).unlink()
     (tmp_path / HISTORY).mkdir()

@@ -5,8 +5,8 @@ from transformers import BertConfig, RobertaConfig
 
 from textbook.errors import UserError
 from textbook.models.flops import layer_flops
-from textbook.models.shapes import HEAD_WIDTH, largest_shapes, sentence_flops, student_parameters, usual_shape
-from textbook.models.student import make_student
+from textbook.models.shapes import HEAD_WIDTH, largest_shapes, sentence_flops, usual_shape
+from textbook.models.student import make_student, student_parameters
 from textbook.params import Student
 
 BERT = BertConfig(vocab_size=1000, hidden_size=192, num_hidden_layers=4, num_attention_heads=4)

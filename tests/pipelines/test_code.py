@@ -48,11 +48,10 @@ def test_the_hash_changes_with_the_files_of_the_closure_only(project):
 
 
 def test_a_cell_is_keyed_by_all_code_that_makes_and_measures_it():
-    files = set(map(str, source_files("pipelines.sweep.cell")))
+    files = set(map(str, source_files("pipelines.sweep.cohort")))
     assert {
-        "pipelines/adaptation.py",
         "pipelines/distillation.py",
-        "pipelines/sweep/cell.py",
+        "pipelines/sweep/cohort.py",
         "src/textbook/adaptation/adapt.py",
         "src/textbook/evaluation/relation_loss.py",
         "src/textbook/training/distillation/relations.py",

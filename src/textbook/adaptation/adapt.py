@@ -1,7 +1,10 @@
 """Fine-tuning an encoder on a task with every seed, and keeping the best model."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors.numpy import save_file
 
@@ -11,12 +14,14 @@ from textbook.evaluation.predictions import PREDICTIONS, read_predictions, write
 from textbook.files import atomic_write, read_json, remove, write_json
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
-from textbook.params import Adapt, Metric, Task
 from textbook.tasks.splits import TRAIN, with_classes
 from textbook.training.engine.checks import check_readable
 from textbook.training.engine.device import best_device
 from textbook.training.finetuning.labelled import read_labelled
 from textbook.training.finetuning.predict import predict
+
+if TYPE_CHECKING:
+    from textbook.params import Adapt, Metric, Task
 
 GiveEncoder = Callable[[int, Path], Path]
 """Given a seed and a temporary folder, returns the folder of the encoder to start from."""

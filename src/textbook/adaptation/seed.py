@@ -1,12 +1,14 @@
 """Adaptation with one seed, from files to files, so that it can run in a process of its own."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from safetensors.numpy import load_file
 from transformers import PreTrainedTokenizerBase
 
@@ -15,7 +17,6 @@ from textbook.evaluation.predictions import PREDICTIONS, write_predictions
 from textbook.files import write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
-from textbook.params import Adapt, Task
 from textbook.tasks.splits import TRAIN, VALIDATION
 from textbook.training.engine.device import best_device
 from textbook.training.engine.log import log_to_file
@@ -24,13 +25,15 @@ from textbook.training.finetuning.labelled import Labelled, check_labelled, read
 from textbook.training.finetuning.objective import Objective, make_objective
 from textbook.training.finetuning.predict import predict
 
+if TYPE_CHECKING:
+    from textbook.params import Adapt, Task
+
 MODEL, HISTORY, METRICS = "model", "history.jsonl", "metrics.json"
 
 
-class SeedJob(BaseModel):
-    """What to do for a seed, and where its files are. Another process gets it as JSON."""
-
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+@dataclass(frozen=True)
+class SeedJob:
+    """What to do for a seed, and where its files are. Another process gets it pickled."""
 
     name: str
     """The name of the model in messages."""

@@ -6,12 +6,14 @@ other on both.
 
 import json
 import os
+import pickle
 import selectors
 import signal
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from subprocess import PIPE, Popen
 from typing import Any
 
@@ -49,7 +51,7 @@ def run_seeds(jobs: Sequence[SeedJob]) -> None:
     """
     cores = torch.get_num_threads()
     processes = min(len(jobs), cores) if best_device().kind.type == "cpu" else 1
-    jobs = [job.model_copy(update={"threads": cores // processes}) for job in jobs]
+    jobs = [replace(job, threads=cores // processes) for job in jobs]
     if processes > 1 and _texts(jobs[0]) * jobs[0].settings.epochs >= WORTH_TEXTS:
         _run_side_by_side(jobs, processes)
         return
@@ -118,7 +120,7 @@ class _Child:
         assert self.process.stdout
         self.events = self.process.stdout
         with suppress(BrokenPipeError), self.process.stdin as file:  # `read_event` says why it ended
-            file.write(job.model_dump_json().encode())
+            file.write(pickle.dumps(job))
 
     def read_event(self, bar: "tqdm[Any]") -> bool:
         """Read an event, and move the progress bar. Returns whether there was one: False at the end.

@@ -1,4 +1,4 @@
-"""The process of one seed. It reads a `SeedJob` as JSON, and writes events as lines of JSON.
+"""The process of one seed. It reads a pickled `SeedJob`, and writes events as lines of JSON.
 
 An event is `{"step": …, "text": …}` after every step. Before the process fails, it is `{"user": MESSAGE}` or
 `{"system": [ERRNO, STRERROR, FILENAME]}`.
@@ -6,6 +6,7 @@ An event is `{"step": …, "text": …}` after every step. Before the process fa
 
 import json
 import os
+import pickle
 import sys
 import warnings
 from typing import Any
@@ -27,7 +28,7 @@ def main() -> None:
     warnings.simplefilter("ignore", FutureWarning)
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        job = SeedJob.model_validate_json(sys.stdin.buffer.read())
+        job: SeedJob = pickle.load(sys.stdin.buffer)  # of the process that started this one
         torch.set_num_threads(job.threads)
         adapt_with_seed(job, read_seed_data(job), lambda step, text: send(step=step, text=text))
     except BrokenPipeError:  # the process that reads the events was killed

@@ -1,9 +1,11 @@
 """Paired comparison of models, from their predictions on the same rows."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,9 @@ from textbook.errors import UserError
 from textbook.evaluation.paired import Difference, holm, paired_difference
 from textbook.evaluation.predictions import read_predictions
 from textbook.evaluation.resampling import draw_rows, resample
-from textbook.params import Metric
+
+if TYPE_CHECKING:
+    from textbook.params import Metric
 
 REQUIRED = ("majority", "scratch", "tfidf")
 """What a student must beat to be worth it, by name: the cheapest things to do instead."""

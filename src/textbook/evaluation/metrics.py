@@ -1,11 +1,13 @@
 """Metrics of GLUE, computed by scikit-learn and SciPy from a classifier's outputs. All range from -1 or 0 to 1."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,11 +16,13 @@ from scipy.stats import ConstantInputWarning, pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from transformers import PreTrainedTokenizerBase
 
-from textbook.params import Metric
 from textbook.tasks.splits import validation_splits
 from textbook.training.engine.device import Device
 from textbook.training.finetuning.labelled import Labelled, read_labelled
 from textbook.training.finetuning.predict import Measure, predict
+
+if TYPE_CHECKING:
+    from textbook.params import Metric
 
 STANDARD_ERROR = "standard_error"
 RESAMPLES = 200  # enough to estimate a standard error to within 5%

@@ -4,14 +4,18 @@ All models of a task are resampled with the same draws of rows. The difference b
 paired difference: what makes a row easy or hard for both cancels.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from textbook.params import Metric
+if TYPE_CHECKING:
+    from textbook.params import Metric
 
 DRAWS = 1000  # enough to estimate a standard error to within 2.5 %
 

@@ -16,7 +16,7 @@ from textbook.errors import UserError, first_line
 from textbook.files import digest, read_json, sha256
 
 _MODULES = "modules.json"  # of sentence-transformers
-_READ = {".safetensors", ".json", ".txt", ".model"}  # the suffixes of the files that transformers reads
+READ = {".safetensors", ".json", ".txt", ".model"}  # the suffixes of the files that transformers reads
 _PANIC = "PanicException"  # of code in Rust; a BaseException of a class that cannot be imported
 _OF_TOKENIZER = ("*token*.json", "vocab*", "merges*", "*.model")
 
@@ -32,7 +32,7 @@ def model_folder(folder: Path) -> Path:
     """
     files = folder / _transformer_module(folder)
     for path in sorted(files.glob("*")):
-        if path.suffix in _READ and path.is_file():
+        if path.suffix in READ and path.is_file():
             check_content(path)
     for path in (files / "config.json", files / "tokenizer_config.json"):
         if code := read_settings(path).get("auto_map"):

@@ -16,12 +16,6 @@ HEAD_WIDTH = 32  # as in MiniLM's students with hidden size 384
 MAX_LAYERS = 12  # as in a base-size teacher
 
 
-def student_parameters(shape: Student, teacher_config: Any) -> int:
-    """Number of parameters of a student's encoder, including embeddings. Allocates no memory for them."""
-    with torch.device("meta"):
-        return make_student(shape, teacher_config, seed=0).num_parameters()
-
-
 def sentence_flops(shape: Student, teacher_config: Any, tokens: int) -> float:
     """FLOPs of a student's layers for one sentence of `tokens` tokens."""
     with torch.device("meta"):

@@ -40,3 +40,9 @@ def make_student(shape: Student, teacher_config: Any, seed: int) -> PreTrainedMo
     torch.manual_seed(seed)
     student: PreTrainedModel = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
     return student
+
+
+def student_parameters(shape: Student, teacher_config: Any) -> int:
+    """Number of parameters of a student's encoder, including embeddings. Allocates no memory for them."""
+    with torch.device("meta"):
+        return make_student(shape, teacher_config, seed=0).num_parameters()

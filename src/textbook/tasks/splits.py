@@ -1,11 +1,16 @@
 """Reading the splits of a prepared task, and their sentences."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from textbook.params import Task
+if TYPE_CHECKING:
+    from textbook.params import Task
+
 
 TRAIN, VALIDATION = "train", "validation"
 CLASSES = b"classes"

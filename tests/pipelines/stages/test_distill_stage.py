@@ -66,7 +66,9 @@ def test_transformers_loads_the_student_and_its_snapshots(params):
 
 
 def test_only_the_first_percents_of_the_textbook_are_used(params, monkeypatch):
-    monkeypatch.setattr("pipelines.distillation.distil_on", lambda tokens, *_: used.append(tokens) or {})
+    monkeypatch.setattr(
+        "textbook.training.distillation.lessons.distil_on", lambda tokens, *_: used.append(tokens) or {}
+    )
     for percent, texts in ((100.0, 100), (20.0, 20), (0.1, 1)):
         used: list[Tokens] = []
         distill = params.distill.model_copy(update={"top_percent": percent})
@@ -113,7 +115,7 @@ def test_a_last_step_that_spoils_the_student_is_noticed(params, monkeypatch):
         next(members[0].pair.student.parameters()).data[0] = float("nan")
         return [None]
 
-    monkeypatch.setattr("pipelines.distillation.distill_cohort", distill)
+    monkeypatch.setattr("textbook.training.distillation.lessons.distill_cohort", distill)
     with pytest.raises(UserError, match=r"^distill: the weights are not finite .*; try a smaller distill.lr .* than"):
         distil_student(params, "t", MODELS / "t" / "distilled", WORK, live)
     assert not (MODELS / "t" / "distilled").exists()

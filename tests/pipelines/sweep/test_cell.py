@@ -14,8 +14,9 @@ import pytest
 
 from conftest import make_reviews, make_sentences
 from pipelines.paths import CELLS, INIT, TASKS, TEXTBOOKS, teacher_folder
-from pipelines.sweep.cohort import Hooks, run_cohort
-from pipelines.sweep.grid import Cell
+from pipelines.sweep.cohort import run_cells
+from textbook.cells.cell import Cell
+from textbook.cells.cohort import Hooks
 from textbook.errors import UserError
 from textbook.evaluation.predictions import PREDICTIONS, write_predictions
 from textbook.files import hash_folder, read_json, write_json
@@ -68,7 +69,7 @@ def make(params, folder, check=lambda: None):
     """Run the cell alone, and return its figures and the logged steps of the distillation."""
     steps = []
     hooks = Hooks(lambda _cell, _folder: check(), lambda _cell, step, _: steps.append(step), lambda *_: nullcontext())
-    ((_, outcome),) = run_cohort(params, {CELL: folder}, hooks)
+    ((_, outcome),) = run_cells(params, {CELL: folder}, hooks)
     if isinstance(outcome, Exception):
         raise outcome
     return outcome, steps
@@ -164,7 +165,7 @@ def test_cells_of_a_cohort_are_the_cells_that_they_would_be_alone(params):
 
     def run(name, *together):
         hooks = Hooks(check, lambda cell, step, _: logged[cell].append(step), show)
-        return dict(run_cohort(params, {cell: CELLS / cell.slug / name for cell in together}, hooks))
+        return dict(run_cells(params, {cell: CELLS / cell.slug / name for cell in together}, hooks))
 
     outcomes = run("together", *cells)
     assert list(outcomes) == cells
@@ -191,15 +192,15 @@ def test_a_student_that_fails_leaves_its_cohort_and_its_live_run_fails(params, m
         yield
         ended[cell] = "done"
 
-    def spoil(params, cell):
-        student = load_encoder(INIT / cell.init)
-        if cell.seed:
+    def spoil(job):
+        student = load_encoder(job.inputs.init)
+        if job.cell.seed:
             next(student.parameters()).data[:] = float("nan")
         return student
 
-    monkeypatch.setattr("pipelines.sweep.cohort._first_weights", spoil)
+    monkeypatch.setattr("textbook.cells.cohort._first_weights", spoil)
     hooks = Hooks(lambda *_: None, lambda *_: None, show)
-    outcomes = dict(run_cohort(params, {cell: CELLS / cell.slug / "key" for cell in cells}, hooks))
+    outcomes = dict(run_cells(params, {cell: CELLS / cell.slug / "key" for cell in cells}, hooks))
     assert outcomes[cells[0]]["mean"] > 0
     assert str(outcomes[cells[1]]).startswith("distill: the loss of step 1 is nan; try a smaller distill.lr")
     assert ended == {cells[0]: "done", cells[1]: "failed"}

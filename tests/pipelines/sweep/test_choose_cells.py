@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sweep.grid import Cell, choose_cells, group_cells
+from pipelines.sweep.grid import choose_cells
 from pipelines.sweep.memory import most_in_memory
 from pipelines.sweep.trials import most_together
+from textbook.cells.cell import Cell, group_cells
 from textbook.errors import UserError
 from textbook.models.encoder import load_config
-from textbook.models.shapes import student_parameters
+from textbook.models.student import student_parameters
 from textbook.params import Asha, Params
 from textbook.params_file import load_params
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.code import hash_code, source_files
-from pipelines.sweep.grid import Cell
 from pipelines.sweep.plan import artefacts, cell_folder, inputs, params_by_task, state_of
+from textbook.cells.cell import Cell
 from textbook.files import write_json
 from textbook.params import Asha, Params
 from textbook.params_file import load_params
@@ -105,7 +105,7 @@ def test_the_folder_is_named_by_place_inputs_and_code(params, locked, code):
     after = cell_folder(params, CELL)
     assert after != folder
     assert after.parent == folder.parent
-    code("pipelines/adaptation.py")
+    code("src/textbook/adaptation/adapt.py")
     assert cell_folder(params, CELL) not in (folder, after)
     changed = cell_folder(params, CELL)
     code("pipelines/commands/report.py")  # doesn't affect students
@@ -114,8 +114,7 @@ def test_the_folder_is_named_by_place_inputs_and_code(params, locked, code):
 
 def test_all_code_of_a_cell_is_hashed():
     assert {
-        Path("pipelines/sweep/cell.py"),
-        Path("pipelines/adaptation.py"),
+        Path("src/textbook/cells/finish.py"),
         Path("src/textbook/adaptation/adapt.py"),
         Path("src/textbook/evaluation/relation_loss.py"),
         Path("src/textbook/training/distillation/cohort.py"),

@@ -6,8 +6,8 @@ import numpy as np
 from mlflow import MlflowClient
 
 from pipelines.sweep.comparisons import compare_places
-from pipelines.sweep.grid import Cell
 from pipelines.sweep.table import COMPARISONS, SNAPSHOT_TABLE, SWEEP_TABLE, write_tables
+from textbook.cells.cell import Cell
 from textbook.evaluation.predictions import write_predictions
 from textbook.files import read_rows, write_csv
 from textbook.params_file import load_params

@@ -9,9 +9,9 @@ from dvc_data.hashfile.db.local import LocalHashFileDB
 from dvc_objects.fs.local import LocalFileSystem
 from ruamel.yaml import YAML
 
-from pipelines.sweep.grid import Cell
 from pipelines.sweep.plan import artefacts, cell_folder
 from pipelines.sweep.verify import check_inputs, dvc_md5
+from textbook.cells.cell import Cell
 from textbook.errors import UserError
 from textbook.params_file import load_params
 

@@ -28,6 +28,7 @@ from textbook.training.distillation.relations import relation_loss
 from textbook.training.distributed.data_parallel import data_parallel
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import TERMINATED
+from textbook.training.engine.cpu_engine import COMPILED, cpu_engine
 from textbook.training.engine.cpu_training import faster_on_cpu
 from textbook.training.engine.device import Device, explain_oom, peak_flops
 from textbook.training.engine.feed import Batch, make_batch, prefetch
@@ -224,7 +225,7 @@ def _step_function(
 
 def _objective(device: Device, graphs: bool) -> Callable[..., Tensor]:
     """The fastest relation loss on a device."""
-    if device.kind.type == "cpu":
+    if device.kind.type == "cpu" and cpu_engine() == COMPILED:
         from textbook.training.distillation.fused_relations import (
             fused_relation_loss,  # numba is not on a bare GPU machine
         )

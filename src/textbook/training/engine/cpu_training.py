@@ -18,6 +18,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from textbook.training.engine.cpu_engine import PLAIN, cpu_engine
+
 _ATTENTION = "textbook_cpu"
 _BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.float16: torch.int16}
 """Integers of the size of a number, by its precision."""
@@ -25,11 +27,11 @@ _BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.float16:
 
 @contextmanager
 def faster_on_cpu(model: nn.Module) -> Iterator[None]:
-    """Within the block, a model on the CPU has these layers; on another device nothing changes.
+    """Within the block, a model on the CPU has these layers; on another device, or without numba, nothing changes.
 
     Attention is replaced only where it is PyTorch's (`sdpa`), and only in passes with dropout or a gradient.
     """
-    if next(model.parameters()).device.type != "cpu":
+    if next(model.parameters()).device.type != "cpu" or cpu_engine() == PLAIN:
         yield
         return
     replaced = [

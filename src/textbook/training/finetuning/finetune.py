@@ -1,8 +1,11 @@
 """Fine-tuning a classifier: teachers, and students in task mode adaptation."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,7 +13,6 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from textbook.models.encoder import inputs_for
-from textbook.params import FineTuning
 from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import Checkpoints
 from textbook.training.engine.checks import check_finite, check_loss
@@ -23,8 +25,13 @@ from textbook.training.finetuning.labelled import Labelled, check_labelled
 from textbook.training.finetuning.objective import GOLD, Objective
 from textbook.training.finetuning.predict import Measure
 
+if TYPE_CHECKING:
+    from textbook.params import FineTuning
+
 ReportStep = Callable[[int, str], None]
 """Called after every step with the number of steps done, and after an epoch with a short text on it, otherwise ''."""
+IDENTITY = ("epochs", "batch", "lr", "warmup", "weight_decay", "max_length")
+"""The settings that a checkpoint must match: the fields of `FineTuning`."""
 
 
 def finetune(
@@ -119,7 +126,7 @@ def finetune(
 def run_identity(train: Labelled, settings: FineTuning, seed: int) -> dict[str, object]:
     """The settings and data that a checkpoint must match to be resumed."""
     data = {"texts": len(train.tokens), "tokens": int(train.tokens.offsets[-1])}
-    return {**settings.model_dump(include=set(FineTuning.model_fields)), "seed": seed, **data}
+    return {**{name: getattr(settings, name) for name in IDENTITY}, "seed": seed, **data}
 
 
 def _as_tensor(losses: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -1,8 +1,10 @@
 """Training objectives of a classifier: gold labels, a teacher's predictions, or both."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,7 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from textbook.params import Adapt
+if TYPE_CHECKING:
+    from textbook.params import Adapt
 
 
 def gold_loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:

@@ -1,0 +1,129 @@
+"""Cells whose students are distilled together, and then adapted and measured one by one."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from textbook.cells.cell import DISTILLED, RESULT, Cell
+from textbook.cells.finish import finish_cell
+from textbook.cells.folder import Clock, discarded_unless, locked, remove_stale
+from textbook.cells.job import CellJob
+from textbook.errors import UserError
+from textbook.files import read_json, remove, write_json
+from textbook.models.encoder import load_config, load_encoder
+from textbook.models.student import make_student
+from textbook.training.distillation.lessons import Order, distil_students
+from textbook.training.engine.log import Log
+
+Outcome = dict[str, Any] | Exception
+"""The content of a cell's `result.json`, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the runner of a cohort does while it runs."""
+
+    check: Callable[[Cell, Path], None]
+    """Raises a UserError if the inputs of a cell are not those by which its folder is named. It is called before the
+    first step of a cell and after every step; if it fails then, the cell's work is removed."""
+    log: Callable[[Cell, int, Mapping[str, float]], None]
+    """Gets the figures of a cell's distillation."""
+    show: Callable[[Cell, Path], AbstractContextManager[None]]
+    """Opens a context in which the figures of a cell's history file are shown elsewhere while they are written."""
+
+
+def run_cohort(jobs: Sequence[CellJob], hooks: Hooks) -> Iterator[tuple[Cell, Outcome]]:
+    """Make cells with the same task, teacher and textbook, and yield the outcome of each when it is known.
+
+    A killed cohort resumes: finished steps are not repeated, and a distillation continues from its last checkpoints.
+    Two processes never work on the same cell: the second one waits until the first is done, and yields its result.
+
+    Raises:
+        UserError: the students cannot be distilled, for a reason that all of them share.
+    """
+    with ExitStack() as locks:
+        for folder in sorted(job.folder for job in jobs):  # the same order everywhere, so that none waits forever
+            locks.enter_context(locked(folder))
+        todo = []
+        for job in jobs:
+            if (job.folder / RESULT).is_file():
+                yield job.cell, dict(read_json(job.folder / RESULT))
+            elif error := _error_of(hooks.check, job):
+                yield job.cell, error
+            else:
+                remove_stale(job.folder)
+                todo.append(job)
+        waiting = [job for job in todo if not (job.folder / DISTILLED).is_dir()]
+        failed = _distil(waiting, hooks) if waiting else {}
+        for job in todo:
+            yield job.cell, failed[job.cell] if job.cell in failed else _finished(job, hooks)
+
+
+def _error_of(check: Callable[[Cell, Path], None], job: CellJob) -> UserError | None:
+    try:
+        check(job.cell, job.folder)
+    except UserError as error:
+        return error
+    return None
+
+
+def _finished(job: CellJob, hooks: Hooks) -> Outcome:
+    """Finish a distilled cell; an error of one cell is not one of its cohort."""
+    try:
+        return finish_cell(job, partial(hooks.check, job.cell, job.folder))
+    except Exception as error:
+        return error
+
+
+def _distil(jobs: Sequence[CellJob], hooks: Hooks) -> dict[Cell, Exception]:
+    """Distil the students of cells together into their folders, and return the errors of those that failed."""
+    orders = [_order(job, hooks, share=1 / len(jobs)) for job in jobs]
+    inputs = jobs[0].inputs
+    failed = distil_students(inputs.teacher, inputs.books, orders)
+    errors: dict[Cell, Exception] = {jobs[place].cell: error for place, error in failed.items()}
+    for job in jobs:
+        if job.cell not in errors and (error := _end_distillation(job, hooks)):
+            errors[job.cell] = error
+    return errors
+
+
+def _end_distillation(job: CellJob, hooks: Hooks) -> UserError | None:
+    """Remove what only the distillation needed, and check the inputs that it read."""
+    remove(job.folder / "work")
+    try:
+        with discarded_unless(partial(hooks.check, job.cell, job.folder), job.folder):
+            return None
+    except UserError as error:
+        return error
+
+
+def _order(job: CellJob, hooks: Hooks, *, share: float) -> Order:
+    """The order for the student of a cell. Figures are shown live in its history and in the hooks."""
+    clock = Clock(job.folder, share)
+
+    def timed_log(step: int, figures: Mapping[str, float]) -> None:
+        clock.tick()
+        hooks.log(job.cell, step, figures)
+
+    @contextmanager
+    def live(run_file: Path) -> Iterator[Log]:
+        write_json(run_file, {"cell": job.folder.name})
+        with hooks.show(job.cell, run_file.parent / "history.jsonl"):
+            yield timed_log
+        clock.tick()
+
+    work = job.folder / "work"
+    work.mkdir(exist_ok=True)
+    return Order(job.distill, _first_weights(job), job.folder / DISTILLED, work, live)
+
+
+def _first_weights(job: CellJob) -> PreTrainedModel:
+    """The encoder that a cell's student starts from. One with a shape of its own is random."""
+    if job.inputs.init:
+        return load_encoder(job.inputs.init)
+    return make_student(job.student, load_config(job.inputs.teacher), job.distill.seed)

@@ -1,0 +1,109 @@
+"""A cell after its distillation: adapt the student and its snapshots, and measure them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from textbook.adaptation.adapt import adapt_encoder
+from textbook.cells.cell import DISTILLED, LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STUDENT
+from textbook.cells.folder import Check, Clock, discarded_unless
+from textbook.cells.job import CellJob
+from textbook.evaluation.comparison import compare_with_others
+from textbook.evaluation.metrics import STANDARD_ERROR, summarize
+from textbook.evaluation.predictions import PREDICTIONS
+from textbook.evaluation.relation_loss import mean_relation_loss
+from textbook.files import read_json, remove, write_json
+from textbook.models.encoder import load_encoder, load_tokenizer
+from textbook.tasks.splits import TRAIN, VALIDATION, read_split, texts
+from textbook.training.distillation.pair import load_pair
+from textbook.training.engine.device import best_device
+from textbook.training.engine.log import log_to_file, read_history
+from textbook.training.engine.tokens import tokenize
+
+PROBE = 1000  # number of the task's texts on which the relation loss is measured
+
+
+def finish_cell(job: CellJob, check: Check) -> dict[str, Any]:
+    """Adapt and measure the distilled student of a cell. Steps that were finished before are not repeated.
+
+    Args:
+        check: called after each step; if it fails, the cell's work is removed.
+
+    Returns:
+        The content of the cell's `result.json`, which is written last.
+
+    Raises:
+        UserError: the inputs of the cell have changed.
+    """
+    clock = Clock(job.folder)
+    with discarded_unless(check, job.folder):
+        if not (job.folder / STUDENT).is_dir():
+            _adapt(job, job.folder / DISTILLED, job.folder / STUDENT)
+    with discarded_unless(check, job.folder):
+        _score_snapshots(job)
+        figures = _measure(job)
+    figures["seconds"] = round(clock.tick(), 1)
+    write_json(job.folder / RESULT, figures)
+    return figures
+
+
+def _adapt(job: CellJob, encoder: Path, target: Path) -> None:
+    """Adapt an encoder of the cell with every seed."""
+    adapt_encoder(job.inputs.task_teacher, job.inputs.data, job.task, job.adapt, lambda _seed, _folder: encoder, target)
+
+
+def _score_snapshots(job: CellJob) -> None:
+    """Adapt and measure each snapshot of the distillation, and write a line for each to `snapshots.jsonl`."""
+    history, adapted = job.folder / SNAPSHOTS, job.folder / "adapted"
+    scored_steps = {line["step"] for line in read_history(history)} if history.is_file() else set()
+    log = log_to_file(history)
+    for snapshot in sorted((job.folder / DISTILLED / "snapshots").glob("*")):
+        if int(snapshot.name) not in scored_steps:
+            _adapt(job, snapshot, adapted)
+            scores = summarize(read_json(adapted / RESULT)["runs"])
+            figures = {name: scores[name] for name in ("score", "score_std", STANDARD_ERROR)}
+            log(int(snapshot.name), {**figures, **_relation_losses(job, snapshot)})
+    remove(adapted)
+
+
+def _measure(job: CellJob) -> dict[str, Any]:
+    """The figures of the finished student."""
+    scores = summarize(read_json(job.folder / STUDENT / RESULT)["runs"])
+    teacher = summarize(read_json(job.inputs.task_teacher / RESULT)["runs"])
+    return {
+        **asdict(job.cell),
+        "metric": job.task.metrics[0],
+        "mean": scores["score"],
+        "std": scores["score_std"],
+        "standard_error": scores[STANDARD_ERROR],
+        "scores": scores,
+        "teacher_score": teacher["score"],
+        **_lead(job),
+        **_relation_losses(job, job.folder / DISTILLED),
+        "seeds": scores["seeds"],
+        "steps": job.distill.steps,
+        "batch": job.distill.batch,
+        "device": str(best_device()),
+    }
+
+
+def _lead(job: CellJob) -> dict[str, float]:
+    """The student's lead over its fine-tuned teacher on the same validation rows, in points."""
+    teacher = {"teacher": job.inputs.task_teacher / PREDICTIONS}
+    lead = compare_with_others(job.task.metrics[0], job.folder / STUDENT / PREDICTIONS, teacher)["teacher"]
+    return dict(zip(LEAD, (lead[name] for name in ("value", "error", "low", "high", "p")), strict=True))
+
+
+def _relation_losses(job: CellJob, distilled: Path) -> dict[str, float]:
+    """The relation loss between the student and its teacher, on the task's training texts and on its validation texts.
+
+    No textbook contains the validation texts. The augmented textbook contains the training texts.
+    """
+    tokenizer = load_tokenizer(job.inputs.teacher)
+    pair = load_pair(job.inputs.teacher, load_encoder(distilled), job.distill)
+    losses = {}
+    for name, split in zip(RELATION_LOSSES, (TRAIN, VALIDATION), strict=True):
+        probe = texts(read_split(job.inputs.data, split).slice(0, PROBE))
+        tokens = tokenize(tokenizer, *probe, job.distill.max_length)
+        losses[name] = round(mean_relation_loss(pair, tokens, best_device()), 4)
+    return losses
