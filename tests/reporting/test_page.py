@@ -13,6 +13,7 @@ from textbook.reporting.grid import grids
 from textbook.reporting.mistakes import Mistake
 from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, Lineage, SweepSection, TaskSection, write_page
+from textbook.reporting.scale import Scale
 from textbook.reporting.shapes import ShapeTable
 from textbook.reporting.table import columns, comparison, cost_table
 from textbook.reporting.verdict import verdict
@@ -215,8 +216,8 @@ def test_text_of_the_user_is_escaped(render):
 
 
 def test_what_is_not_about_the_users_own_run_is_folded(render):
-    page = scale({**RETRIEVAL}, DISTILLATION, 2.0)
-    html = render([TASK], SWEEP, ANALYSIS, page)
+    scale = Scale([("step", "hours"), ("index", "6")], [("step",), ("teachers",)], [("disk", "1 GB", "Big")], 2.0)
+    html = render([TASK], SWEEP, ANALYSIS, scale)
     unfolded = re.sub("<details>.*?</details>", "", html, flags=re.DOTALL)
     for title in ("Statistics of the textbooks", "Estimate for the paper’s scale"):
         assert title in html
