@@ -1,34 +1,16 @@
 """The answers of teacher and student, read from the outputs of the stages."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from toy_answers import TASK, write_answers
 
 from pipelines.sections.answers import answers
 from textbook.errors import UserError
-from textbook.evaluation.predictions import write_predictions
-from textbook.files import write_json
 from textbook.params import Params
 from textbook.params_file import load_params
-
-TASK = "rotten_tomatoes"
-MODELS = Path("data/models") / TASK
-
-
-def write_task(columns: dict[str, list[Any]], teacher: Any, student_by_seed: dict[int, Any], best_seed: int) -> None:
-    """Write validation data, predictions and the best seed."""
-    for folder in (Path("data/tasks") / TASK, MODELS / "teacher", MODELS / "student"):
-        folder.mkdir(parents=True)
-    pq.write_table(pa.table(columns), Path("data/tasks") / TASK / "validation.parquet")
-    labels = np.array(columns["label"])
-    write_predictions(MODELS / "teacher" / "predictions.parquet", labels, {0: np.array(teacher)})
-    students = {seed: np.array(outputs) for seed, outputs in student_by_seed.items()}
-    write_predictions(MODELS / "student" / "predictions.parquet", labels, students)
-    write_json(MODELS / "student" / "result.json", {"best_seed": best_seed})
 
 
 @pytest.fixture
@@ -43,7 +25,7 @@ NO, YES = [2.0, 0.0], [0.0, 2.0]
 
 def test_classes_are_those_of_the_task_and_the_student_is_that_of_the_best_seed(params: Params) -> None:
     columns = {"sentence": ["bad", "good"], "label": [0, 1]}
-    write_task(columns, [NO, YES], {0: [YES, NO], 7: [NO, NO]}, best_seed=7)
+    write_answers(columns, [NO, YES], {0: [YES, NO], 7: [NO, NO]}, best_seed=7)
     matrices, (mistake,) = answers(params, TASK)
     assert matrices["student"].names == ["negative", "positive"]
     assert matrices["student"].counts.tolist() == [[1, 0], [1, 0]]
@@ -56,12 +38,12 @@ def test_a_scale_has_errors_and_no_matrix_and_pairs_are_shown_together(params: P
     settings = params.tasks[TASK].model_copy(update={"labels": None, "scale": [0.0, 5.0], "text": ["a", "b"]})
     scaled = params.model_copy(update={"tasks": {TASK: settings}})
     columns = {"sentence1": ["one"], "sentence2": ["two"], "label": [4.5]}
-    write_task(columns, [[4.2]], {0: [[1.0]]}, best_seed=0)
+    write_answers(columns, [[4.2]], {0: [[1.0]]}, best_seed=0)
     assert answers(scaled, TASK) == ({}, [("one | two", "4.5", "4.20", "1.00")])
 
 
 def test_predictions_for_other_data_are_refused(params: Params) -> None:
-    write_task({"sentence": ["bad", "good"], "label": [0, 1]}, [NO, YES], {0: [NO, YES]}, best_seed=0)
+    write_answers({"sentence": ["bad", "good"], "label": [0, 1]}, [NO, YES], {0: [NO, YES]}, best_seed=0)
     table = pa.table({"sentence": ["bad", "good"], "label": [1, 1]})
     pq.write_table(table, Path("data/tasks") / TASK / "validation.parquet")
     with pytest.raises(UserError, match=r"predictions.parquet: has other labels than the validation data; run `dvc"):
