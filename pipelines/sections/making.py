@@ -21,7 +21,7 @@ def making_table(params: Params, task: str) -> list[tuple[str, ...]]:
     seconds["all"] = sum(seconds.values())
     price = params.tracking.cost_per_hour
     return [
-        ("training", "minutes", "price"),
+        ("training", "minutes", f"price, at {price:g} an hour"),
         *((step, f"{time / 60:.1f}", f"{time / 3600 * price:.3f}") for step, time in seconds.items()),
     ]
 

@@ -26,7 +26,7 @@ def test_each_training_has_its_minutes_and_price(tmp_path: Path, monkeypatch: py
     for seed in (0, 1):
         write_history(models / "student" / f"history-{seed}.jsonl", 30)
     assert making_table(params, "films") == [
-        ("training", "minutes", "price"),
+        ("training", "minutes", "price, at 3 an hour"),
         ("fine-tune the teacher, all trials", "2.0", "0.100"),
         ("distil the student", "10.0", "0.500"),
         ("adapt the student, all seeds", "1.0", "0.050"),
