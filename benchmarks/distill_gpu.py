@@ -38,9 +38,10 @@ import transformers
 import triton
 from transformers import MPNetConfig
 
-from benchmarks.distill import LENGTH, RESULTS, SENTENCES, Setting, ladder, make_setting, run_library, run_variant
+from benchmarks.distill import LENGTH, RESULTS, SENTENCES, ladder, run_library, run_variant
 from benchmarks.gpu_checks import check, check_determinism, check_padded
 from benchmarks.gpu_run import measure_cohort, write_profile
+from benchmarks.setting import Setting, make_setting
 from textbook.files import write_json
 from textbook.models.encoder import load_tokenizer
 from textbook.training.engine.device import Device, best_device

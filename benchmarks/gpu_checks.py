@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.distill import Setting
 from benchmarks.gpu_run import RATE, Run, new_student, new_teacher, release
+from benchmarks.setting import Setting
 from textbook.models.encoder import QkvReader
 from textbook.training.distillation.relations import relation_loss
 from textbook.training.engine.batches import BatchStream

@@ -10,7 +10,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModel, PreTrainedModel
 
-from benchmarks.distill import Setting
+from benchmarks.setting import Setting
 from textbook.files import atomic_write
 from textbook.models.flops import flops_to_qkv
 from textbook.models.student import make_student

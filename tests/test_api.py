@@ -14,7 +14,7 @@ from conftest import BAD, GOOD, make_reviews, make_sentences
 from textbook.defaults import DEFAULTS
 from textbook.errors import UserError
 from textbook.files import read_json
-from textbook.models.classifier import load_classifier
+from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import load_encoder, load_tokenizer
 from textbook.params import Adapt, Contextualized, Corpus, Distill, Index, Student, Textbooks
 from textbook.training.engine.log import read_history
@@ -148,11 +148,18 @@ def test_labels_can_be_integers_booleans_or_numbers_on_a_scale(student: Path, tm
 def test_a_teacher_can_be_fine_tuned_and_its_predictions_learnt(
     tiny_teacher: Path, student: Path, tmp_path: Path
 ) -> None:
-    short: dict[str, Any] = {"epochs": 1, "seeds": [0], **SHORT}
+    short: dict[str, Any] = {"seeds": [0], "epochs": 1, **SHORT}
     teacher = textbook.adapt(tiny_teacher, SENTENCES, CLASSES, tmp_path / "teacher", **short)
-    textbook.adapt(student, SENTENCES, CLASSES, tmp_path / "student", teacher=teacher, targets="both", **short)
-    with pytest.raises(UserError, match=r"^adapt: targets = 'both': needs `teacher`, whose"):
-        textbook.adapt(student, SENTENCES, CLASSES, tmp_path / "other", targets="both", **short)
+    model = read_classifier(teacher)
+    model.config.id2label, model.config.label2id = {0: "good", 1: "bad"}, {"good": 0, "bad": 1}
+    model.save_pretrained(teacher)
+    short |= {"teacher": teacher, "targets": "teacher"}
+    best = textbook.adapt(student, SENTENCES, CLASSES, tmp_path / "student", **short)
+    assert read_classifier(best).config.id2label == {0: "good", 1: "bad"}  # the order of the teacher's outputs
+    with pytest.raises(UserError, match=r"/teacher answers with good, bad: must be 0, 1$"):
+        textbook.adapt(student, SENTENCES, LABELS, tmp_path / "other", **short)
+    with pytest.raises(UserError, match=r"/teacher answers with good, bad: must answer with a number$"):
+        textbook.adapt(student, SENTENCES, [0.5] * 120, tmp_path / "other", scale=(0, 1), **short)
 
 
 @pytest.mark.parametrize(
@@ -198,13 +205,14 @@ def test_distill_refuses_in_one_line(tiny_teacher: Path, tmp_path: Path, setting
     ("labels", "settings", "message"),
     [
         (CLASSES, {"seeds": [1, 1]}, r"^adapt: adapt.seeds = \[1, 1\]: must name each value once$"),
+        (CLASSES, {"targets": "both"}, r"^adapt: targets = 'both': needs `teacher`, whose predictions are targets$"),
         (CLASSES, {"seed": 1}, "^adapt: seed is not a setting; settings are targets, weight"),
         (CLASSES, {"metrics": ["pearson"]}, r"^adapt: metrics = \['pearson'\]: 'pearson' is not one of accuracy"),
         (CLASSES, {"holdout": 2.0}, "^adapt: holdout = 2.0: "),
         (CLASSES[:-1], {}, "^texts: has 120 texts and 119 labels: must have as many of both$"),
         (["good", *LABELS[1:]], {}, "^texts: the labels must all be text, integers, booleans or numbers"),
         ([*CLASSES[:-1], None], {}, r"row 119: label \(missing\) is not one of bad, good or 0 to 1$"),
-        ([0.5] * 120, {}, r"^adapt: the labels are numbers with a fraction: give their `scale`, such as \(0, 5\)$"),
+        ([0.5] * 120, {}, r"^adapt: the labels are numbers: give their `scale`, such as \(0, 5\), or use"),
         ([0.5] * 120, {"scale": (1, 5)}, "label 0.5 is not a number from 1 to 5$"),
         (["good"] * 120, {}, r"^adapt: labels = \['good'\]: "),
     ],

@@ -4,28 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.cli import run
-from pipelines.paths import EVALUATION, MODELS, REGISTRY, REPORTS, TEXTBOOKS
-from pipelines.worth import concern
+from pipelines.paths import EVALUATION, REPORTS
+from pipelines.sections.task import task_section
 from textbook.errors import UserError
 from textbook.files import read_csv, read_json, read_rows, write_csv
 from textbook.params import Params
 from textbook.reporting.cells import TABLE2, read_comparisons, whole
-from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
-from textbook.reporting.front import front_figure, smallest_close
 from textbook.reporting.grid import grids
 from textbook.reporting.nearness import nearness
-from textbook.reporting.page import AnalysisSection, TaskSection, write_page
+from textbook.reporting.page import AnalysisSection, SweepSection, write_page
 from textbook.reporting.scale import measured_scale
+from textbook.reporting.shapes import shape_tables
 from textbook.reporting.snapshots import snapshot_curves
-from textbook.reporting.table import LABELS, columns, comparison, cost_table
-from textbook.reporting.verdict import verdict
-from textbook.textbooks.book import read_book
-from textbook.training.engine.log import read_history
-from tracking.state import registered_today
 from tracking.store import run_url
 
-EXAMPLES = 8
 MEASURED = Path("benchmarks/results")
 
 
@@ -38,8 +31,9 @@ def main(params: Params) -> None:
         UserError: there are no outputs yet.
     """
     evaluated = {task: path for task in params.tasks if (path := EVALUATION / f"{task}.json").is_file()}
-    sections = [_section(params, task, read_json(path)) for task, path in evaluated.items()]
-    rows = whole(_read("sweep.csv"))
+    sections = [task_section(params, task, read_json(path)) for task, path in evaluated.items()]
+    cells = _read("sweep.csv")
+    rows = whole(cells)
     if not (rows or sections):
         raise UserError("report: there is nothing to report yet; run `dvc repro` or `make sweep` first")
     if rows:
@@ -47,51 +41,9 @@ def main(params: Params) -> None:
     paired = read_comparisons(_read("comparisons.csv"))
     rows = [{**row, "run_url": _run_url(row)} for row in rows]
     figure2 = snapshot_curves(_read("figure2.csv"))
-    path = REPORTS / "report.html"
-    tables, claims = grids(rows, paired), findings(rows, paired)
+    sweep = SweepSection(grids(rows, paired), shape_tables(cells), nearness(rows), findings(rows, paired), figure2)
     estimate = measured_scale(MEASURED, params.tracking.cost_per_hour)
-    write_page(sections, tables, nearness(rows), claims, figure2, _analysis(), estimate, path)
-
-
-def _section(params: Params, task: str, figures: dict[str, dict[str, float]]) -> TaskSection:
-    kind, *_ = params.distill.textbook.split("+")
-    first, second = read_book(TEXTBOOKS / task / f"{kind}.parquet")
-    book = first if second is None else [" | ".join(pair) for pair in zip(first, second, strict=True)]
-    metric = params.task(task).metrics[0]
-    history = read_history(MODELS / task / "distilled" / "history.jsonl")
-    epochs = {
-        name: [(line["step"], 100 * line[metric]) for line in read_history(path)]
-        for name, folder in (("from scratch", "scratch"), ("distilled", "student"))
-        for path in [min((MODELS / task / folder).glob("history-*.jsonl"))]
-    }
-    return TaskSection(
-        task=task,
-        columns=columns(metric),
-        rows=comparison(figures, metric),
-        costs=cost_table(figures, metric),
-        concern=concern(params, task, figures),
-        verdict=verdict(figures, metric),
-        gain=figures["student"]["score"] - figures["scratch"]["score"],
-        textbook=read_json(TEXTBOOKS / task / f"{kind}.json"),
-        kind=kind,
-        examples=book[:: -(-len(book) // EXAMPLES)],
-        curves={
-            "Quality against cost. Filled: no other model is better at both. " + smallest_close(figures, metric): (
-                front_figure(figures, metric)
-            ),
-            "Distillation: the relation loss on the textbook": curve(
-                {"loss": [(line["step"], line["loss"]) for line in history]}, "step", "relation loss"
-            ),
-            f"Adaptation: {LABELS[metric]} on validation data, first seed": curve(epochs, "epoch", LABELS[metric]),
-        },
-        registered=_registered(task),
-    )
-
-
-def _registered(task: str) -> dict[str, str]:
-    """What is known of the registered student; empty if it has not been registered."""
-    path = REGISTRY / f"{task}.json"
-    return registered_today(task, read_json(path)) if path.is_file() else {}
+    write_page(sections, sweep, _analysis(), estimate, REPORTS / "report.html")
 
 
 def _read(name: str) -> list[dict[str, str]]:

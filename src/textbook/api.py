@@ -196,7 +196,8 @@ def adapt(
         metrics: the first one selects the best seed: `accuracy`, `f1`, `macro_f1`, `matthews`; on a scale `pearson`,
             `spearman`. None: accuracy, or both correlations.
         teacher: the Hugging Face folder of a fine-tuned classifier whose tokenizer is used, and whose predictions are
-            learnt with `targets="teacher"` or `"both"`. None: the tokenizer is that of `encoder`.
+            learnt with `targets="teacher"` or `"both"`; it must answer with the same labels. None: the tokenizer is
+            that of `encoder`.
         settings: settings of the section `adapt`.
 
     Returns:
@@ -209,13 +210,13 @@ def adapt(
     check_setting_names(name, settings, Adapt)
     how = fill_section(name, settings, Adapt)
     _refuse(name, repetition_problems({"adapt.seeds": how.seeds}))
-    if how.targets != "gold" and teacher is None:
-        raise UserError(f"{name}: targets = {how.targets!r}: needs `teacher`, whose predictions are targets")
     encoder, target = Path(encoder), Path(target)
     splits = {TRAIN: _labelled("texts", texts, labels)}
     if validation is not None:
         splits[VALIDATION] = _labelled("validation", *validation)
     task = _task(name, splits, holdout if validation is None else None, scale, metrics)
+    if how.targets != "gold":
+        task = _as_teacher(name, task, how.targets, teacher)
     with TemporaryDirectory() as temporary:
         source, data = Path(temporary) / "lists", Path(temporary) / "task"
         source.mkdir()
@@ -239,7 +240,7 @@ def _task(
     if scale is None:
         distinct = sorted({label for table in splits.values() for label in table["label"].drop_null().to_pylist()})
         if any(isinstance(label, float) for label in distinct):
-            raise UserError(f"{name}: the labels are numbers with a fraction: give their `scale`, such as (0, 5)")
+            raise UserError(f"{name}: the labels are numbers: give their `scale`, such as (0, 5), or use integers")
         raw["labels"] = [str(label) for label in distinct]
     else:
         raw["scale"] = [float(bound) for bound in scale]
@@ -250,6 +251,24 @@ def _task(
     task = check_section(Task, raw, name)
     _refuse(name, task_problems(task))
     return task
+
+
+def _as_teacher(name: str, task: Task, targets: str, teacher: Path | str | None) -> Task:
+    """The task with its classes in the order of the teacher's outputs, so that its predictions can be targets.
+
+    Raises:
+        UserError: there is no teacher, or it answers with other labels.
+    """
+    if teacher is None:
+        raise UserError(f"{name}: targets = {targets!r}: needs `teacher`, whose predictions are targets")
+    answers = list(load_config(Path(teacher)).id2label.values())
+    if task.labels is None:
+        if len(answers) != 1:
+            raise UserError(f"{name}: {teacher} answers with {', '.join(answers)}: must answer with a number")
+        return task
+    if sorted(answers) != sorted(task.labels):
+        raise UserError(f"{name}: {teacher} answers with {', '.join(answers)}: must be {', '.join(task.labels)}")
+    return task.model_copy(update={"labels": answers})
 
 
 def _sentences(general: Iterable[str], bounds: Corpus) -> pa.Table:

@@ -175,9 +175,11 @@ def test_a_killed_process_is_one_line(tiny_teacher: Path, tmp_path: Path, childr
 def test_signals_end_all_processes(
     tiny_teacher: Path, tmp_path: Path, children: list[Any], name: str, error: type[BaseException]
 ) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     Timer(0.5, os.kill, (os.getpid(), signal.Signals[name])).start()
     with pytest.raises(error):
         toy_adaptation(tiny_teacher, tmp_path)
+    signal.signal(signal.SIGINT, before)
     assert [process.returncode for process in children] == [-signal.SIGKILL] * 2
     assert [path.name for path in tmp_path.iterdir()] == ["task"]
 

@@ -1,10 +1,20 @@
 """The tables and the page of the report."""
 
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from textbook.reporting.confusion import Confusion
 from textbook.reporting.curves import curve
 from textbook.reporting.findings import findings
 from textbook.reporting.grid import grids
+from textbook.reporting.mistakes import Mistake
 from textbook.reporting.nearness import nearness
-from textbook.reporting.page import AnalysisSection, TaskSection, write_page
+from textbook.reporting.page import AnalysisSection, Lineage, SweepSection, TaskSection, write_page
+from textbook.reporting.scale import Scale
+from textbook.reporting.shapes import ShapeTable
 from textbook.reporting.table import columns, comparison, cost_table
 from textbook.reporting.verdict import verdict
 
@@ -112,51 +122,71 @@ def test_the_cost_table_has_operations_by_length_and_times_by_batch_size_and_len
     assert cut[0] == "teacher cut to 3 layers"
 
 
-def test_the_page_is_self_contained_and_escapes_text(tmp_path):
-    section = TaskSection(
-        task="reviews",
-        columns=columns("matthews"),
-        rows=comparison(FIGURES, "matthews"),
-        costs=cost_table(FIGURES, "matthews"),
-        concern="Worse than the majority class & TF-IDF.",
-        verdict=verdict(FIGURES, "matthews"),
-        gain=5.3,
-        textbook={"sentences": 1234},
-        kind="contextualized",
-        examples=["<script>alert(1)</script>"],
-        curves={"loss": curve({"loss": [(1, 0.9), (2, 0.5)]}, "step", "loss")},
-        registered={"run_id": "abc"},
-    )
-    analysis = AnalysisSection(
-        tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]},
-        figures={"Relevance": curve({"a": [(1, 2)]}, "x", "y")},
-    )
-    write_page(
-        [section],
-        GRIDS,
-        nearness(CELLS),
-        FINDINGS,
-        {"parts": curve({"a": [(1, 2)]}, "step", "y")},
-        analysis,
-        None,
-        tmp_path / "report.html",
-    )
-    html = (tmp_path / "report.html").read_text()
+SVG = curve({"a": [(1, 2)]}, "x", "y")
+TASK = TaskSection(
+    task="reviews <1>",
+    headline="The student scores 81.4 % & more.",
+    concern="Worse than the majority class & TF-IDF.",
+    verdict=verdict(FIGURES, "matthews"),
+    gain=5.3,
+    front=SVG,
+    smallest="The smallest & best.",
+    rows=[columns("matthews"), *comparison(FIGURES, "matthews")],
+    confusions={"student": Confusion(["<b>no</b>", "yes"], np.array([[3, 1], [0, 4]]))},
+    mistakes=[Mistake("<script>alert(1)</script>", "<b>no</b>", "<i>no</i> (90.0 %)", "yes (80.0 %)")],
+    curves={"loss & epochs": SVG},
+    kind="contextualized",
+    textbook={"sentences": 1234},
+    examples=["<script>alert(2)</script>"],
+    costs=cost_table(FIGURES, "matthews"),
+    making=[("training", "minutes", "price"), ("all", "7.5", "0.013")],
+    lineage=Lineage({"run_id": "abc", "git_commit": "<c0ffee>"}, f"{URL}/abc", {"data/<corpus>": "123.dir"}),
+)
+SWEEP = SweepSection(
+    GRIDS,
+    [ShapeTable("sst2", "accuracy", "84.0", ["<general>"], [("random", "task", "<tiny>", ["80.0 ± 1.0"])])],
+    nearness(CELLS),
+    FINDINGS,
+    {"parts": SVG},
+)
+ANALYSIS = AnalysisSection(
+    tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]}, figures={"Relevance": SVG}
+)
+EMPTY = SweepSection([], [], "", [], {})
+
+
+@pytest.fixture
+def render(tmp_path):
+    """A function that renders a page from sections."""
+
+    def render_page(tasks, sweep=EMPTY, analysis=None, scale=None):
+        write_page(tasks, sweep, analysis, scale, tmp_path / "report.html")
+        return (tmp_path / "report.html").read_text()
+
+    return render_page
+
+
+def test_the_page_has_every_figure(render):
+    html = render([TASK], SWEEP, ANALYSIS)
     for expected in (
         "81.4 ± 0.3",
         "<th>Matthews</th>",
         "<th>ms/sentence, 32 x 64</th>",
-        "<h2>reviews</h2>\n<p><strong>Worse than the majority class &amp; TF-IDF.</strong></p>",
+        "<p><strong>Worse than the majority class &amp; TF-IDF.</strong></p>",
+        '<p class="headline">The student scores 81.4 % &amp; more.</p>',
         "+5.3 points",
         "Better than the student: teacher cut to 3 layers (by 0.6 points, which may be chance).",
         "<td>+31.4 [28.0, 34.8]</td>",
+        '<tr class="student"><td>distilled student</td>',
+        "The smallest &amp; best.",
+        '<td style="--share: 75.0">3 <small>75.0 %</small></td>',
         "paired",
         "1,234",
-        "<svg",
-        "abc",
+        "<td>7.5</td><td>0.013</td>",
+        f'<a href="{URL}/abc">abc</a>',
+        "<td>data/&lt;corpus&gt;</td><td>123.dir</td>",
         "7,654,321",
         "<th>text bytes</th>",
-        "&lt;script&gt;",
         "<strong>82.5 ± 0.2</strong>",
         "<small>loss 0.300</small>",
         "<small>paper 95.2</small>",
@@ -164,9 +194,56 @@ def test_the_page_is_self_contained_and_escapes_text(tmp_path):
         "accuracy: contextualized is best",
         f'<a href="{URL}/run-of-general">run-of-general</a>',
         "<td>+2.5 ± 0.7</td>",
+        "<td>&lt;tiny&gt;</td><td>80.0 ± 1.0</td>",
     ):
         assert expected in html
-    assert "<script" not in html
-    assert html.count("<svg") == 4
-    for external in ("src=", "<link", "@import"):
+    assert html.count("<svg") == 5
+
+
+def test_the_page_loads_nothing_from_elsewhere(render):
+    html = render([TASK], SWEEP, ANALYSIS)
+    for external in ("src=", "<link", "@import", "url(http"):
         assert external not in html
+
+
+def test_text_of_the_user_is_escaped(render):
+    html = render([TASK], SWEEP, ANALYSIS)
+    for markup in ("<script", "<b>", "<i>", "<1>", "<c0ffee>", "<corpus>", "<general>", "<tiny>"):
+        assert markup not in html
+    for text in ("alert(1)", "alert(2)"):
+        assert f"&lt;script&gt;{text}&lt;/script&gt;" in html
+    assert "label <strong>&lt;b&gt;no&lt;/b&gt;</strong> · teacher: &lt;i&gt;no&lt;/i&gt; (90.0 %)" in html
+
+
+def test_what_is_not_about_the_users_own_run_is_folded(render):
+    scale = Scale([("step", "hours"), ("index", "6")], [("step",), ("teachers",)], [("disk", "1 GB", "Big")], 2.0)
+    html = render([TASK], SWEEP, ANALYSIS, scale)
+    unfolded = re.sub("<details>.*?</details>", "", html, flags=re.DOTALL)
+    for title in ("Statistics of the textbooks", "Estimate for the paper’s scale"):
+        assert title in html
+        assert title not in unfolded
+    for title in ("Quality and cost", "Where the student fails", "Which textbook to trust", "How small the student"):
+        assert title in unfolded
+
+
+def test_a_large_matrix_is_a_list_of_the_most_frequent_confusions(render):
+    counts = np.eye(13, dtype=int) * 4
+    counts[2, 7] = 1
+    html = render([replace(TASK, confusions={"student": Confusion([f"c{n}" for n in range(13)], counts)})])
+    assert "<tr><td>c2</td><td>c7</td><td>1</td><td>20.0 %</td></tr>" in html
+    assert "says c" not in html
+
+
+def test_what_is_missing_is_said_or_left_out(render):
+    bare = replace(TASK, confusions={}, mistakes=[], lineage=Lineage({}, "", {}))
+    html = render([bare])
+    assert "On no validation text does the student fail where its teacher doesn't." in html
+    assert "The student is not registered." in html
+    for absent in ("says ", "hashes in DVC", "Which textbook to trust", "How small the student", "Estimate for"):
+        assert absent not in html
+
+
+def test_the_errors_of_a_scale_are_named_so(render):
+    html = render([replace(TASK, confusions={}, mistakes=[Mistake("a | b", "4.5", "4.20", "1.00")])])
+    assert "The student's largest errors on the validation data" in html
+    assert "label <strong>4.5</strong> · teacher: 4.20 · student:\n1.00" in html

@@ -79,16 +79,16 @@ def make_recordable(cut: nn.Module) -> None:
     A CUDA graph cannot contain work of the CPU. The first pass with a length computes its positions, and later ones,
     which may be recorded, use them again.
     """
-    encoder = getattr(cut, "encoder", None)
+    encoder: Any = getattr(cut, "encoder", None)
     kept: dict[int, Tensor] = {}
 
     def position_bias(hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
         """MPNet's bias of the attention scores, [1, heads, seq, seq]."""
         if (length := hidden_states.shape[1]) not in kept:
             places = torch.arange(length)
-            buckets = encoder.relative_position_bucket(places[None] - places[:, None])  # type: ignore[union-attr]
+            buckets = encoder.relative_position_bucket(places[None] - places[:, None])
             kept[length] = buckets.to(hidden_states.device)
-        values = encoder.relative_attention_bias(kept[length])  # type: ignore[union-attr]
+        values: Tensor = encoder.relative_attention_bias(kept[length])
         return values.permute(2, 0, 1)[None]
 
     def relative_positions(hidden_states: Tensor, *_: Any, **__: Any) -> Tensor | None:

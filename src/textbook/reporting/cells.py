@@ -69,7 +69,7 @@ def difference(first: Sequence[Row], second: Sequence[Row], comparisons: Compari
         return found, True
     if found := comparisons.get((task, other, one)):
         return Difference(-found.value, found.error, found.freedom), True
-    lead, error = mean_of(first, "mean") - mean_of(second, "mean"), sqrt(_variance(first) + _variance(second))
+    lead, error = mean_of(first, "mean") - mean_of(second, "mean"), sqrt(variance(first) + variance(second))
     return Difference(lead, error, inf), False
 
 
@@ -112,6 +112,6 @@ def _shape(row: Row) -> str:
     return row.get("student") or ""
 
 
-def _variance(cells: Sequence[Row]) -> float:
+def variance(cells: Sequence[Row]) -> float:
     """The variance of a mean score: the part from the validation rows, which seeds share, plus that from the seeds."""
     return mean_of(cells, "standard_error") ** 2 + mean_of(cells, "std") ** 2 / sum(int(row["seeds"]) for row in cells)

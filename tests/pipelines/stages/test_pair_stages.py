@@ -111,7 +111,8 @@ def test_a_textbook_far_from_its_task_is_refused(params: Params, kind: str, monk
         """Measure texts that are not pairs of the task."""
         return likeness(first, [*second[1:], second[0]])
 
-    monkeypatch.setattr(f"pipelines.stages.{kind}.likeness", unlike)
+    where = {"contextualized": "textbook.textbooks.selection", "general": "pipelines.stages.general"}
+    monkeypatch.setattr(f"{where[kind]}.likeness", unlike)
     with pytest.raises(UserError, match=r"\.json: fails expect_column_values_to_be_between .*pair_overlap_distance"):
         STAGES[kind](params, TASK)
     assert not (BOOKS / f"{kind}.parquet").exists()

@@ -13,8 +13,8 @@ from toy_run import CPU
 from transformers import AutoConfig
 
 from benchmarks import gpu_run
-from benchmarks.distill import Setting
 from benchmarks.distill_gpu import Plan, run_sections, sections
+from benchmarks.setting import Setting
 from conftest import make_sentences
 from textbook.models.encoder import load_tokenizer
 from textbook.training.engine.tokens import tokenize

@@ -24,7 +24,7 @@ def launch_tiles(longest: int) -> list[tuple[int, int]]:
 
 def padded_width(width: int) -> int:
     """The width of a head in a tile: a power of 2, of at least 16, as matrix products need."""
-    return max(16, triton.next_power_of_2(width))
+    return max(16, int(triton.next_power_of_2(width)))
 
 
 @torch.library.custom_op("textbook::short_attention", mutates_args=())

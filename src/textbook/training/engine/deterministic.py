@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -22,9 +23,10 @@ def deterministic_algorithms(whose: str) -> Iterator[None]:
         UserError: PyTorch has no such algorithm for an operation; the message names the operation.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before, filled = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic
+    before, filled = torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # only finds mistakes, and costs time
+    memory.fill_uninitialized_memory = False  # only finds mistakes, and costs time
     try:
         yield
     except RuntimeError as error:
@@ -33,4 +35,4 @@ def deterministic_algorithms(whose: str) -> Iterator[None]:
         raise UserError(f"{whose}: is not possible here: {str(error).splitlines()[0]}") from error
     finally:
         torch.use_deterministic_algorithms(before)
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        memory.fill_uninitialized_memory = filled

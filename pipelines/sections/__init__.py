@@ -1,0 +1,1 @@
+"""The parts of the report that are about one task, each read from the outputs of the stages."""
