@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
-from threading import Timer
+from threading import Thread
 from typing import Any
 
 import psutil
@@ -47,6 +47,18 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(side_by_side, "Popen", start)
     monkeypatch.setattr(side_by_side, "WORTH_TEXTS", 0)
     return started
+
+
+def when_both_run(children: list[Any], act: Callable[[], object]) -> None:
+    """Call a function soon after both processes were started."""
+
+    def wait() -> None:
+        while len(children) < 2:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        act()
+
+    Thread(target=wait, daemon=True).start()
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -163,7 +175,7 @@ def test_a_process_tells_its_steps_and_its_errors(
 
 
 def test_a_killed_process_is_one_line(tiny_teacher: Path, tmp_path: Path, children: list[Any]) -> None:
-    Timer(0.5, lambda: children[1].kill()).start()
+    when_both_run(children, lambda: children[1].kill())
     with pytest.raises(
         UserError, match=r"^student, seed 5: its process was killed \(SIGKILL\); was it out of memory\?$"
     ):
@@ -176,7 +188,7 @@ def test_signals_end_all_processes(
     tiny_teacher: Path, tmp_path: Path, children: list[Any], name: str, error: type[BaseException]
 ) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-    Timer(0.5, os.kill, (os.getpid(), signal.Signals[name])).start()
+    when_both_run(children, lambda: os.kill(os.getpid(), signal.Signals[name]))
     with pytest.raises(error):
         toy_adaptation(tiny_teacher, tmp_path)
     signal.signal(signal.SIGINT, before)
