@@ -39,7 +39,7 @@ TABLE2 = (
 
 def done(rows: Sequence[Row]) -> list[Row]:
     """The rows that have a score."""
-    return [row for row in rows if row["mean"]]
+    return [row for row in rows if row.get("mean")]
 
 
 def whole(rows: Sequence[Row]) -> list[Row]:

@@ -43,3 +43,10 @@ def test_a_sweep_that_tests_no_claim_leaves_no_table_of_an_earlier_one(tables):
     write_csv(tables[0], read_rows(tables[0])[:1])
     assert write_claims(*tables) == ""
     assert not CLAIMS_TABLE.exists()
+
+
+def test_a_sweep_whose_cells_all_failed_has_no_verdicts(tables):
+    place = {"task": "films", "init": "random", "teacher": "task", "textbook": "general", "seed": "0"}
+    write_csv(tables[0], [{**place, "top_percent": "100.0", "student": "", "state": "failed"}])
+    tables[1].unlink()
+    assert write_claims(*tables) == ""
