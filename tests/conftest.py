@@ -8,6 +8,7 @@ os.environ.setdefault("TRITON_INTERPRET", "1")  # Triton reads it when it is fir
 
 import random
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from transformers import (
     RobertaForMaskedLM,
     RobertaTokenizerFast,
 )
+
+sys.dont_write_bytecode = True  # where a test limits the size of files, Python would keep a file that is cut off
 
 # Hypothesis fails an example that takes more than 200 ms, which on a busy machine says nothing about the code.
 settings.register_profile("no deadline", deadline=None)

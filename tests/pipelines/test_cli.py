@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+ENVIRONMENT["PYTHONDONTWRITEBYTECODE"] = "1"  # with a limit on their size, Python would keep files that are cut off
 SAVE = """
 import torch
 from safetensors.torch import save_file

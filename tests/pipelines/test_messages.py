@@ -46,6 +46,7 @@ writers = {
     "tokenizer": lambda: Tokenizer(models.WordLevel(vocabulary, unk_token="0")).save("tokenizer.json"),
     "index": lambda: build_whoosh([map(str, range(100))], Path("index")),
 }
+sys.dont_write_bytecode = True  # Python would keep a file that is cut off
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, resource.RLIM_INFINITY))  # as a full disk does
 for name, write in writers.items():
     try:

@@ -47,6 +47,9 @@ class Project:
 
     def start(self, *stage: str, **limits: Any) -> subprocess.Popen[str]:
         environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "TQDM_DISABLE": "1"}
+        environment["PYTHONDONTWRITEBYTECODE"] = (
+            "1"  # with a limit on their size, Python would keep files that are cut off
+        )
         command = [sys.executable, "-m", f"pipelines.stages.{stage[0]}", *stage[1:]]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=self.folder, env=environment, **pipes, **limits)

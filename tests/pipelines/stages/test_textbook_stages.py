@@ -111,6 +111,7 @@ def test_a_textbook_that_fails_a_rule_of_the_user_is_not_written(params: Params)
 
 def start(**limits: object) -> "subprocess.Popen[str]":
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "TQDM_DISABLE": "1"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # with a limit on their size, Python would keep files that are cut off
     command = [sys.executable, "-m", "pipelines.stages.contextualized", TASK]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=environment, **pipes, **limits)  # type: ignore[call-overload, no-any-return]
