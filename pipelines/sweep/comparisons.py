@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from textbook.cells.cell import Cell
+from textbook.cells.cell import STUDENT, Cell
 from textbook.evaluation.comparison import differences, in_points
 from textbook.evaluation.predictions import PREDICTIONS
 from textbook.params import Params
@@ -29,7 +29,7 @@ def compare_places(task_params: Mapping[str, Params], folders: Mapping[Cell, Pat
     places: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for cell, folder in folders.items():
         place = place_name(cell.init, cell.teacher, cell.textbook, cell.top_percent, cell.student)
-        places[cell.task][place].append(folder / "student" / PREDICTIONS)
+        places[cell.task][place].append(folder / STUDENT / PREDICTIONS)
     rows = []
     for task, models in places.items():
         names, metric = list(models), task_params[task].task(task).metrics[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.record import start_record, with_student
 from pipelines.sweep.plan import artefacts
 from textbook.bundle.origin import origin_tags
-from textbook.cells.cell import LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, Cell
+from textbook.cells.cell import DISTILLED, LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STUDENT, Cell
 from textbook.files import read_json
 from textbook.params import Params
 from textbook.training.engine.log import read_history
@@ -27,7 +27,7 @@ def start_cell_record(params: Params, cell: Cell, key: str, history: Path) -> Re
 
 def cell_record(params: Params, cell: Cell, folder: Path) -> Record:
     """The record of the finished cell in a folder."""
-    history = folder / "distilled" / "history.jsonl"
+    history = folder / DISTILLED / "history.jsonl"
     figures = read_json(folder / RESULT)
     tokens = training_tokens(read_history(history))
     metrics = {
@@ -39,4 +39,4 @@ def cell_record(params: Params, cell: Cell, folder: Path) -> Record:
     record = start_cell_record(params, cell, folder.name, history)
     curves = {**record.curves, "snapshot": folder / SNAPSHOTS}
     record = replace(record, curves=curves, tags={**record.tags, **origin_tags(folder)})
-    return with_student(record, cell.params(params), cell.task, folder / "student", metrics)
+    return with_student(record, cell.params(params), cell.task, folder / STUDENT, metrics)
