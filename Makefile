@@ -30,8 +30,8 @@ export GX_ANALYTICS_ENABLED := false
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup params new-task quickstart sweep bundle adopt student test test-all check ui pull rollback report docs \
-	docs-serve bench bench-retrieval bench-distill bench-zero lock clean
+.PHONY: help setup params new-task plan quickstart sweep bundle adopt student test test-all check ui pull rollback report \
+	docs docs-serve bench bench-retrieval bench-distill bench-zero lock clean
 
 help: ## Show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +59,11 @@ new-task: setup ## Look at your own data, and add a task on it to params.yaml: m
 	@python -m pipelines.commands.new_task $(call given,NAME,name) $(call given,TEXT,text) $(call given,TEXT2,text2) \
 		$(call given,LABEL,label) $(if $(filter 1,$(YES)),--yes) -- "$$FILE"
 
+plan: setup ## What will run, how long it takes, disk and memory: make plan [SWEEP='textbook=general']
+	@python -m $(if $(filter command,$(origin SWEEP)),pipelines.sweep.cost $$SWEEP,pipelines.commands.plan)
+
 quickstart: setup ## Run the whole pipeline on the shipped example and show the results
+	@python -m pipelines.commands.plan --short metrics register
 	@dvc repro metrics register
 	@python -m pipelines.commands.report
 	@python -m pipelines.commands.summary

@@ -5,12 +5,14 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from io import TextIOWrapper
 from typing import Any
 
 import typer
 
 from pipelines.messages import user_message
+from pipelines.planning.times import timed
 from textbook.errors import UserError
 from textbook.params_file import load_params
 
@@ -24,7 +26,7 @@ def run(main: Callable[..., None]) -> None:
 
     The signature of `main` is the command's: typer parses it. A first parameter named `params` gets `params.yaml`. A
     user's mistake, in the arguments or anywhere else, ends the process with one line and exit code 1. Characters that
-    the terminal's encoding lacks are replaced.
+    the terminal's encoding lacks are replaced. How long a stage took is noted, for the next plan.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # standard error never fails: Python escapes them there
@@ -34,8 +36,10 @@ def run(main: Callable[..., None]) -> None:
         sys.modules["transformers"].utils.logging.disable_progress_bar()
     try:
         arguments = _parse(main)
+        stage = os.environ.get("DVC_STAGE")
         if arguments is not None:
-            main(*([load_params()] if _takes_params(main) else []), **arguments)
+            with timed(stage) if stage else nullcontext():
+                main(*([load_params()] if _takes_params(main) else []), **arguments)
     except Exception as error:
         line = user_message(error)
         if line is None:

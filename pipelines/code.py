@@ -17,6 +17,7 @@ DOES_NOT_DECIDE = {
     "pipelines.code": "only finds and hashes the code",
     "pipelines.live": "shows a run in MLflow while it is running",
     "pipelines.paths": "dvc.yaml declares the same paths for each stage",
+    "pipelines.planning.door": "says what will run",
     "pipelines.work": "names work folders",
     "textbook.disk": "flushes and exchanges files, and tells that a disk is full",
     "textbook.errors": "defines the class of user errors",

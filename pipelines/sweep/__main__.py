@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import run
+from pipelines.planning.show import announce
+from pipelines.sweep.cost import plan_sweep
 from pipelines.sweep.ending import close_sweep
 from pipelines.sweep.grid import choose_cells
 from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of
@@ -32,6 +34,7 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     cells = choose_cells(params, words)
     task_params = params_by_task(params)
     client = connect()  # fails immediately if the server cannot be reached
+    announce(lambda: plan_sweep(params, task_params, cells))
     make_artefacts(params, cells)
     folders = {cell: cell_folder(task_params[cell.task], cell) for cell in cells}
     title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"

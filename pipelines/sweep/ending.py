@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from pipelines.paths import CELLS, REPORTS
 from pipelines.sweep.claims import CLAIMS_TABLE, write_claims
 from pipelines.sweep.plan import state_of, with_done_cells
 from pipelines.sweep.progress import FAILED
@@ -37,4 +38,6 @@ def close_sweep(
     print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     verdicts = write_claims(SWEEP_TABLE, COMPARISONS)
     end_sweep(client, sweep, [SWEEP_TABLE, COMPARISONS, CLAIMS_TABLE], verdicts, complete=not counts[FAILED])
+    print(f"Cells:   {CELLS.absolute()}\nTables:  {SWEEP_TABLE.parent.absolute()}")
+    print(f"Report:  {(REPORTS / 'report.html').absolute()}\nRuns:    make ui", flush=True)
     return counts[FAILED]

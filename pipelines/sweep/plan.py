@@ -37,16 +37,21 @@ def artefacts(params: Params, cell: Cell) -> list[str]:
     return [str(TASKS / cell.task), str(teacher_folder(cell.task)), *init, *teacher, *books]
 
 
+def input_stages(cells: Sequence[Cell]) -> set[str]:
+    """The stages that make the shared inputs of the cells; DVC runs what they need."""
+    stages = {f"init_{cell.init}" for cell in cells if not cell.student}
+    for cell in cells:
+        stages |= {f"teacher@{cell.task}", *(f"{kind}@{cell.task}" for kind in cell.textbook.split("+"))}
+    return stages
+
+
 def make_artefacts(params: Params, cells: Sequence[Cell]) -> None:
     """Let DVC update the shared inputs of the cells.
 
     Raises:
         UserError: a stage failed; its own message says why.
     """
-    targets = {f"init_{cell.init}" for cell in cells if not cell.student}
-    for cell in cells:
-        targets |= {f"teacher@{cell.task}", *(f"{kind}@{cell.task}" for kind in cell.textbook.split("+"))}
-    if subprocess.run(["dvc", "repro", *sorted(targets)]).returncode:
+    if subprocess.run(["dvc", "repro", *sorted(input_stages(cells))]).returncode:
         raise UserError("sweep: `dvc repro` failed for the inputs of the cells; see the error above")
 
 

@@ -1,0 +1,50 @@
+"""The measured speed of this machine, kept so that it is measured once."""
+
+import os
+import platform
+import subprocess
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from pipelines.paths import CACHE
+from textbook.files import digest, read_json, write_json
+from textbook.plan.rates import Rates, measure_rates
+
+RATES = CACHE / "rates"
+_VERSION = 1  # of the measurement; rates of another one are measured again
+
+
+def machine_rates() -> Rates:
+    """The rates of this machine, from its last measurement if there is one."""
+    path = RATES / f"{machine_key()}.json"
+    if path.is_file():
+        with suppress(TypeError, ValueError):  # of another version, or cut off
+            return Rates(**read_json(path))
+    print("Measuring how fast this machine is, once: a few seconds", flush=True)
+    rates = measure_rates()
+    write_json(path, asdict(rates))
+    return rates
+
+
+def machine_key() -> str:
+    """A name for this machine: its processor, the cores this process may use, and its GPUs."""
+    cores = sorted(os.sched_getaffinity(0))
+    return digest(_VERSION, _processor(), len(cores), os.environ.get("OMP_NUM_THREADS"), _gpus())
+
+
+def _processor() -> str:
+    """The name of the processor as Linux has it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(("model name", "CPU part")):
+                return line
+    return platform.machine()
+
+
+def _gpus() -> str:
+    """The names of NVIDIA's GPUs, one a line; empty without any."""
+    with suppress(OSError, subprocess.SubprocessError):
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    return ""

@@ -1,0 +1,156 @@
+"""What the stages take that fetch files and work on text."""
+
+from collections.abc import Mapping
+
+from textbook.params import Params
+from textbook.plan.cost import CHECKED, LIGHT, TEXT, Cost, Project, StageCost
+from textbook.plan.sizes import (
+    BOOK_SHARE,
+    CORPUS_SHARE,
+    INDEX_SHARE,
+    TASK_SHARE,
+    anchors,
+    book_row_bytes,
+    book_sentences,
+    corpus_bytes,
+    known,
+    rows_of,
+    shape_of,
+)
+from textbook.plan.training import WEIGHT_BYTES, predicting
+
+FETCH = 20e6  # bytes a second of a download, assumed
+UNPACK = 60e6  # bytes a second that are unpacked, hashed and moved into DVC's cache
+
+# Seconds of one core for a megabyte of text, unless said otherwise.
+SPLIT = 0.2
+MERGE = 0.06
+CHECK = 0.07  # Great Expectations
+INDEX = 0.09
+SEARCH = 1e-6  # for each anchor: the index is read once, and its windows are searched for all anchors
+QUERY = 1e-4  # for an anchor: RAKE, and merging its hits
+BOOK = 0.7  # of a contextualized textbook: leaks, expectations, vocabularies
+SAMPLE = 0.4  # of a general textbook
+VARIANT = 1e-4  # for a row of an augmented textbook
+ANALYSE = 0.5  # of all textbooks: words and distinct n-grams
+
+SHARD = 64 << 20  # bytes of a part that one core works on
+MOST_MEMORY, LEAST_MEMORY = 2.5e9, 0.45e9  # while text is worked on
+MEMORY_SHARE = 4.0  # bytes of memory for each byte of text between these bounds
+FOUND_MEMORY = 20  # bytes for each distinct sentence retrieved
+WORDS = 0.09  # words of a byte of text that are eligible and one token, so that a masked language model is asked
+
+
+def _light(project: Project, _item: str) -> Cost:
+    return Cost(project.seconds(LIGHT))
+
+
+def _local(project: Project, item: str) -> Cost:
+    """An asset that is used in place: it is hashed once."""
+    return Cost(project.seconds(LIGHT) + known(project.facts.assets.get(item)) / UNPACK / project.rates.pace)
+
+
+def _fetched(project: Project, item: str) -> Cost:
+    size = known(project.facts.assets.get(item))
+    return Cost(project.seconds(LIGHT) + size / FETCH + size / UNPACK / project.rates.pace, size, size)
+
+
+def _sentences(project: Project, item: str) -> Cost:
+    size = known(project.facts.sources.get(item))
+    text = SPLIT * size / 1e6 / _cores(project, size)
+    return Cost(project.seconds(TEXT, text), CORPUS_SHARE * size, memory=_text_memory(SHARD))
+
+
+def _corpus(project: Project, _item: str) -> Cost:
+    size = corpus_bytes(project.facts)
+    text = (MERGE + CHECK) * size / 1e6
+    return Cost(project.seconds(CHECKED, text), CORPUS_SHARE * size, CORPUS_SHARE * size, _text_memory(size))
+
+
+def _index(project: Project, _item: str) -> Cost:
+    size = corpus_bytes(project.facts)
+    text = INDEX * size / 1e6 / _cores(project, size)
+    return Cost(project.seconds(TEXT, text), INDEX_SHARE * size, INDEX_SHARE * size, _text_memory(size))
+
+
+def _text_memory(size: float) -> float:
+    """Bytes of memory while this many bytes of text are worked on."""
+    return min(MOST_MEMORY, LEAST_MEMORY + MEMORY_SHARE * size)
+
+
+def _task(project: Project, item: str) -> Cost:
+    rows = rows_of(project.facts, item)
+    text = (rows.train + rows.validation) * rows.row_bytes
+    return Cost(project.seconds(CHECKED, CHECK * text / 1e6), TASK_SHARE * text, memory=LEAST_MEMORY + 8 * text)
+
+
+def _contextualized(project: Project, item: str) -> Cost:
+    params, facts = project.params, project.facts
+    texts = anchors(rows_of(facts, item), params.task(item))
+    whole = corpus_bytes(facts)
+    book = _book_bytes(project, item, "contextualized")
+    search = (SEARCH * texts * whole / 1e6 + QUERY * texts) / project.rates.cores
+    found = book_sentences(params, facts, item, "contextualized")
+    return Cost(
+        project.seconds(CHECKED, search + BOOK * book / 1e6),
+        BOOK_SHARE * book,
+        memory=_text_memory(whole) + FOUND_MEMORY * found,
+    )
+
+
+def _general(project: Project, item: str) -> Cost:
+    book = _book_bytes(project, item, "general")
+    return Cost(project.seconds(CHECKED, SAMPLE * book / 1e6), BOOK_SHARE * book, memory=_text_memory(book))
+
+
+def _book_bytes(project: Project, task: str, kind: str) -> float:
+    params, facts = project.params, project.facts
+    return book_sentences(params, facts, task, kind) * book_row_bytes(params, facts, task, kind)
+
+
+def _augmented(project: Project, item: str) -> Cost:
+    params, facts = project.params, project.facts
+    settings, rows = params.textbooks.augmented[item], rows_of(facts, item)
+    shape = shape_of(facts, settings.masked_lm)
+    words = min(rows.train, settings.varied or rows.train) * rows.row_bytes * WORDS
+    doubled = 2 * rows.tokens(shape.positions // 2)  # the masked sentence and the original
+    predict = predicting(shape, words, doubled)
+    book = book_sentences(params, facts, item, "augmented")
+    size = _book_bytes(project, item, "augmented")
+    cost = Cost(project.seconds(CHECKED, VARIANT * book, predict), BOOK_SHARE * size)
+    read = WEIGHT_BYTES * shape.weights + 4 * settings.batch * doubled * 8 * shape.intermediate_size
+    return project.trained(cost, predict, read)
+
+
+def _analysis(project: Project, _item: str) -> Cost:
+    tasks = project.params.tasks
+    size = sum(_book_bytes(project, task, kind) for task in tasks for kind in _kinds(project.params, task))
+    return Cost(project.seconds(CHECKED, ANALYSE * size / 1e6), memory=LEAST_MEMORY + size)
+
+
+def _kinds(params: Params, task: str) -> list[str]:
+    """The textbooks of a task."""
+    return ["general", "contextualized", *(["augmented"] if task in params.textbooks.augmented else [])]
+
+
+
+TEXT_STAGES: Mapping[str, StageCost] = {
+    "params": _light,
+    "wheel": _fetched,
+    "archive": _fetched,
+    "path": _local,
+    "hub": _fetched,
+    "folder": _light,
+    "dataset": _fetched,
+    "sentences": _sentences,
+    "corpus": _corpus,
+    "index": _index,
+    "task": _task,
+    "contextualized": _contextualized,
+    "general": _general,
+    "augmented": _augmented,
+    "two_stage": _light,
+    "analysis": _analysis,
+    "metrics": _light,
+}
+"""The stages of this module, by their names without an item."""

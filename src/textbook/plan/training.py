@@ -1,0 +1,147 @@
+"""What training takes: operations, updates of weights, and memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textbook.models.flops import distillation_flops, encoder_flops
+from textbook.params import Adapt, FineTuning, MaskedLmAsset, Params, Student
+from textbook.plan.rates import Rates
+from textbook.plan.sizes import SENTENCE_BYTES, Rows, Shape, text_tokens
+
+# Shares of the rate of matrix products, on the CPU from the stages of the shipped example. On a GPU it is assumed.
+TRAINING = 0.62  # of fine-tuning: forward and backward passes
+DISTILLING = 0.46  # of distillation; its relations are not counted as operations
+READING = 0.62  # of forward passes in batches
+ALONE = 0.14  # of forward passes over one short text at a time
+ON_GPU = 0.3  # of all on a GPU
+BACKWARD = 3  # times the operations of a forward pass, for forward and backward
+WEIGHT_BYTES = 4
+STATE_BYTES = 16  # of a weight in training: the weight, its gradient, and two moments of AdamW
+CHECKPOINT_BYTES = 12  # of a weight in a checkpoint; while one is written, there are two
+BASE_MEMORY = 0.7e9  # of a process that has imported PyTorch and transformers
+GPU_BASE = 0.5e9  # of CUDA's context
+POSITIONS = 512  # of a student
+WARM = 1.3  # passes over a text that is timed: see `textbook.evaluation.cost`
+READ_OF_LARGE = 20  # of the 24 layers of a large teacher: 19 or 21
+MASKED = 0.15  # of the tokens, which a masked language model predicts
+
+
+@dataclass(frozen=True)
+class Training:
+    """The work of a training run or of several."""
+
+    flops: float
+    at_peak: float
+    """Operations that a CPU would do in the same time at its rate of matrix products."""
+    updated: float = 0.0
+    """Weights updated, over all steps."""
+
+    def seconds(self, rates: Rates) -> float:
+        """The time on a machine."""
+        at_peak = self.flops / ON_GPU if rates.gpus else self.at_peak
+        return at_peak / rates.flops + self.updated * rates.update
+
+
+def _work(flops: float, share: float, updated: float = 0.0) -> Training:
+    """Work that reaches a share of the rate of matrix products on a CPU."""
+    return Training(flops, flops / share, updated)
+
+
+def forward(shape: Shape, tokens: float) -> float:
+    """FLOPs of a forward pass over a text of `tokens` tokens on average."""
+    length: Any = tokens  # the formula is for whole numbers, and holds for means
+    return float(encoder_flops(shape, length))
+
+
+def student_shape(student: Student, teacher: Shape) -> Shape:
+    """The shape of a student: its words are the teacher's."""
+    return Shape(student.layers, student.hidden, student.intermediate, teacher.vocab_size, positions=POSITIONS)
+
+
+def fine_tuning(
+    shape: Shape, rows: Rows, settings: FineTuning, *, pair: bool, runs: int = 1, train_words: bool = True
+) -> Training:
+    """Fine-tuning a classifier, which is measured on the validation rows after every epoch.
+
+    Args:
+        runs: the number of runs, one for each seed.
+        train_words: train the word embeddings too.
+    """
+    tokens = rows.tokens(settings.max_length, pair=pair)
+    seen = BACKWARD * rows.train + rows.validation
+    steps = -(-rows.train // settings.batch)
+    weights = shape.weights - (0 if train_words else shape.words)
+    return _work(
+        runs * settings.epochs * seen * forward(shape, tokens),
+        TRAINING,
+        runs * settings.epochs * steps * weights,
+    )
+
+
+def adaptation(shape: Shape, teacher: Shape, rows: Rows, settings: Adapt, *, pair: bool) -> Training:
+    """Adapting a student with every seed, on the teacher's predictions if the settings ask for them."""
+    work = fine_tuning(shape, rows, settings, pair=pair, runs=len(settings.seeds))
+    if settings.targets == "gold":
+        return work
+    return together([work, predicting(teacher, rows.train, rows.tokens(settings.max_length, pair=pair))])
+
+
+def masked_words(shape: Shape, settings: MaskedLmAsset) -> Training:
+    """Training an encoder to fill masked words of pairs of sentences, over the whole vocabulary."""
+    tokens = text_tokens(2 * SENTENCE_BYTES, settings.max_length, pair=True)
+    forward = forward(shape, tokens) + MASKED * tokens * 2 * shape.words
+    pairs = settings.steps * settings.batch
+    return _work(BACKWARD * pairs * forward, TRAINING, settings.steps * shape.weights)
+
+
+def predicting(shape: Shape, texts: float, tokens: float) -> Training:
+    """A forward pass over texts of `tokens` tokens."""
+    return _work(texts * forward(shape, tokens), READING)
+
+
+def predicting_alone(shape: Shape, texts: float, tokens: float) -> Training:
+    """Forward passes over one text at a time, with those before which warm the model up."""
+    return _work(WARM * texts * forward(shape, tokens), ALONE)
+
+
+def together(work: Sequence[Training]) -> Training:
+    """Several runs, one after the other."""
+    return Training(
+        sum(part.flops for part in work),
+        sum(part.at_peak for part in work),
+        sum(part.updated for part in work),
+    )
+
+
+def distilling(
+    params: Params, teacher: Shape, student: Shape, steps: float, tokens: float, cohort: float = 1.0
+) -> Training:
+    """Distilling a student.
+
+    Args:
+        tokens: those of a text on average.
+        cohort: the number of students that share the pass of the teacher.
+    """
+    own, layers = params.distill.teacher_layer, teacher.num_hidden_layers
+    layer = (READ_OF_LARGE if layers == 24 else layers) if own == "auto" else min(own, layers)
+    work = [_distilling(teacher, read, student, tokens) for read in (1, layer)]  # the pass is what deeper layers add
+    flops = work[0] + (work[1] - work[0]) / cohort
+    return _work(steps * params.distill.batch * flops, DISTILLING, steps * student.weights)
+
+
+def _distilling(teacher: Shape, layer: int, student: Shape, tokens: float) -> float:
+    """FLOPs of a step on one text of `tokens` tokens on average; see `distillation_flops`."""
+    length: Any = tokens
+    return float(distillation_flops(teacher, layer, student, student.num_hidden_layers, length))
+
+
+def training_memory(trained: Shape, batch: int, length: int, *, beside: Shape | None = None) -> float:
+    """Bytes of memory of one training process.
+
+    Args:
+        beside: a model that is only read.
+    """
+    state = STATE_BYTES * trained.weights + (WEIGHT_BYTES * beside.weights if beside else 0)
+    kept = 16 * trained.hidden_size + 2 * trained.intermediate_size  # numbers a layer keeps of a token to go backward
+    return state + 4.0 * batch * length * trained.num_hidden_layers * kept
