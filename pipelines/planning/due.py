@@ -72,7 +72,9 @@ def _is_constant(stage: Any) -> bool:
 
 def _is_in(path: str, folders: Sequence[str]) -> bool:
     """Whether a path is one of some others, in one of them, or a folder with one of them in it."""
-    return any(f"{path}{os.sep}".startswith(f"{other}{os.sep}") or other.startswith(f"{path}{os.sep}") for other in folders)
+    return any(
+        f"{path}{os.sep}".startswith(f"{other}{os.sep}") or other.startswith(f"{path}{os.sep}") for other in folders
+    )
 
 
 def _has_changed(dependency: Any, hashes: dict[str, Any]) -> bool:

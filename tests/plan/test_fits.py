@@ -32,7 +32,8 @@ def test_totals_add_what_stays_and_take_the_largest_of_what_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (120, "2 min"), (5300, "88 min"), (5400, "1.5 h"), (1e7, "2,777.8 h")]
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89, "89 s"), (120, "2 min"), (5300, "88 min"), (5400, "1.5 h"), (1e7, "2,777.8 h")],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -17,7 +17,7 @@ from textbook.plan.sizes import (
     rows_of,
     shape_of,
 )
-from textbook.plan.training import WEIGHT_BYTES, predicting
+from textbook.plan.training import FILLING, WEIGHT_BYTES, predicting
 
 FETCH = 20e6  # bytes a second of a download, assumed
 UNPACK = 60e6  # bytes a second that are unpacked, hashed and moved into DVC's cache
@@ -25,7 +25,8 @@ UNPACK = 60e6  # bytes a second that are unpacked, hashed and moved into DVC's c
 # Seconds of one core for a megabyte of text, unless said otherwise.
 SPLIT = 0.2
 MERGE = 0.06
-CHECK = 0.07  # Great Expectations
+CHECK = 0.08  # Great Expectations
+MANY = 3.0  # seconds more where it checks a corpus or a textbook
 INDEX = 0.09
 SEARCH = 1e-6  # for each anchor: the index is read once, and its windows are searched for all anchors
 QUERY = 1e-4  # for an anchor: RAKE, and merging its hits
@@ -64,13 +65,18 @@ def _sentences(project: Project, item: str) -> Cost:
 def _corpus(project: Project, _item: str) -> Cost:
     size = corpus_bytes(project.facts)
     text = (MERGE + CHECK) * size / 1e6
-    return Cost(project.seconds(CHECKED, text), CORPUS_SHARE * size, CORPUS_SHARE * size, _text_memory(size))
+    return Cost(project.seconds(CHECKED + MANY, text), CORPUS_SHARE * size, CORPUS_SHARE * size, _text_memory(size))
 
 
 def _index(project: Project, _item: str) -> Cost:
     size = corpus_bytes(project.facts)
     text = INDEX * size / 1e6 / _cores(project, size)
     return Cost(project.seconds(TEXT, text), INDEX_SHARE * size, INDEX_SHARE * size, _text_memory(size))
+
+
+def _cores(project: Project, size: float) -> float:
+    """Cores that work on this many bytes of text: each on a part of its own."""
+    return min(float(project.rates.cores), max(1.0, size / SHARD))
 
 
 def _text_memory(size: float) -> float:
@@ -92,7 +98,7 @@ def _contextualized(project: Project, item: str) -> Cost:
     search = (SEARCH * texts * whole / 1e6 + QUERY * texts) / project.rates.cores
     found = book_sentences(params, facts, item, "contextualized")
     return Cost(
-        project.seconds(CHECKED, search + BOOK * book / 1e6),
+        project.seconds(CHECKED + MANY, search + BOOK * book / 1e6),
         BOOK_SHARE * book,
         memory=_text_memory(whole) + FOUND_MEMORY * found,
     )
@@ -100,7 +106,7 @@ def _contextualized(project: Project, item: str) -> Cost:
 
 def _general(project: Project, item: str) -> Cost:
     book = _book_bytes(project, item, "general")
-    return Cost(project.seconds(CHECKED, SAMPLE * book / 1e6), BOOK_SHARE * book, memory=_text_memory(book))
+    return Cost(project.seconds(CHECKED + MANY, SAMPLE * book / 1e6), BOOK_SHARE * book, memory=_text_memory(book))
 
 
 def _book_bytes(project: Project, task: str, kind: str) -> float:
@@ -114,7 +120,7 @@ def _augmented(project: Project, item: str) -> Cost:
     shape = shape_of(facts, settings.masked_lm)
     words = min(rows.train, settings.varied or rows.train) * rows.row_bytes * WORDS
     doubled = 2 * rows.tokens(shape.positions // 2)  # the masked sentence and the original
-    predict = predicting(shape, words, doubled)
+    predict = predicting(shape, words, doubled, FILLING)
     book = book_sentences(params, facts, item, "augmented")
     size = _book_bytes(project, item, "augmented")
     cost = Cost(project.seconds(CHECKED, VARIANT * book, predict), BOOK_SHARE * size)
@@ -131,7 +137,6 @@ def _analysis(project: Project, _item: str) -> Cost:
 def _kinds(params: Params, task: str) -> list[str]:
     """The textbooks of a task."""
     return ["general", "contextualized", *(["augmented"] if task in params.textbooks.augmented else [])]
-
 
 
 TEXT_STAGES: Mapping[str, StageCost] = {

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textbook.models.flops import distillation_flops, encoder_flops
+from textbook.models.flops import encoder_flops, flops_to_qkv
 from textbook.params import Adapt, FineTuning, MaskedLmAsset, Params, Student
 from textbook.plan.rates import Rates
 from textbook.plan.sizes import SENTENCE_BYTES, Rows, Shape, text_tokens
 
-# Shares of the rate of matrix products, on the CPU from the stages of the shipped example. On a GPU it is assumed.
-TRAINING = 0.62  # of fine-tuning: forward and backward passes
-DISTILLING = 0.46  # of distillation; its relations are not counted as operations
-READING = 0.62  # of forward passes in batches
-ALONE = 0.14  # of forward passes over one short text at a time
-ON_GPU = 0.3  # of all on a GPU
+# A model of hidden size h reaches a share of h / (h + HALF) of these of the rate of matrix products: what it does besides
+# grows with h, and its products grow with the square. From the stages of the shipped example (sizes 192 and 384).
+HALF = 283
+TRAINING = 0.80  # of fine-tuning: forward and backward passes
+LEARNING = 0.60  # of a student in distillation; its relations are not counted as operations
+READING = 0.90  # of forward passes in batches
+FILLING = 1.30  # of those of masked words, whose weights are packed for the processor (`use_onednn`)
+ALONE = 0.30  # of forward passes over one short text at a time
+ON_GPU = 0.3  # the share of all on a GPU, assumed
 BACKWARD = 3  # times the operations of a forward pass, for forward and backward
 WEIGHT_BYTES = 4
 STATE_BYTES = 16  # of a weight in training: the weight, its gradient, and two moments of AdamW
@@ -43,8 +46,9 @@ class Training:
         return at_peak / rates.flops + self.updated * rates.update
 
 
-def _work(flops: float, share: float, updated: float = 0.0) -> Training:
-    """Work that reaches a share of the rate of matrix products on a CPU."""
+def _work(shape: Shape, flops: float, best: float, updated: float = 0.0) -> Training:
+    """Work of a model; `best` is the share of the rate of matrix products that a wide one reaches on a CPU."""
+    share = best * shape.hidden_size / (shape.hidden_size + HALF)
     return Training(flops, flops / share, updated)
 
 
@@ -73,6 +77,7 @@ def fine_tuning(
     steps = -(-rows.train // settings.batch)
     weights = shape.weights - (0 if train_words else shape.words)
     return _work(
+        shape,
         runs * settings.epochs * seen * forward(shape, tokens),
         TRAINING,
         runs * settings.epochs * steps * weights,
@@ -90,19 +95,19 @@ def adaptation(shape: Shape, teacher: Shape, rows: Rows, settings: Adapt, *, pai
 def masked_words(shape: Shape, settings: MaskedLmAsset) -> Training:
     """Training an encoder to fill masked words of pairs of sentences, over the whole vocabulary."""
     tokens = text_tokens(2 * SENTENCE_BYTES, settings.max_length, pair=True)
-    forward = forward(shape, tokens) + MASKED * tokens * 2 * shape.words
+    one = forward(shape, tokens) + MASKED * tokens * 2 * shape.words
     pairs = settings.steps * settings.batch
-    return _work(BACKWARD * pairs * forward, TRAINING, settings.steps * shape.weights)
+    return _work(shape, BACKWARD * pairs * one, TRAINING, settings.steps * shape.weights)
 
 
-def predicting(shape: Shape, texts: float, tokens: float) -> Training:
+def predicting(shape: Shape, texts: float, tokens: float, best: float = READING) -> Training:
     """A forward pass over texts of `tokens` tokens."""
-    return _work(texts * forward(shape, tokens), READING)
+    return _work(shape, texts * forward(shape, tokens), best)
 
 
 def predicting_alone(shape: Shape, texts: float, tokens: float) -> Training:
     """Forward passes over one text at a time, with those before which warm the model up."""
-    return _work(WARM * texts * forward(shape, tokens), ALONE)
+    return _work(shape, WARM * texts * forward(shape, tokens), ALONE)
 
 
 def together(work: Sequence[Training]) -> Training:
@@ -125,15 +130,11 @@ def distilling(
     """
     own, layers = params.distill.teacher_layer, teacher.num_hidden_layers
     layer = (READ_OF_LARGE if layers == 24 else layers) if own == "auto" else min(own, layers)
-    work = [_distilling(teacher, read, student, tokens) for read in (1, layer)]  # the pass is what deeper layers add
-    flops = work[0] + (work[1] - work[0]) / cohort
-    return _work(steps * params.distill.batch * flops, DISTILLING, steps * student.weights)
-
-
-def _distilling(teacher: Shape, layer: int, student: Shape, tokens: float) -> float:
-    """FLOPs of a step on one text of `tokens` tokens on average; see `distillation_flops`."""
     length: Any = tokens
-    return float(distillation_flops(teacher, layer, student, student.num_hidden_layers, length))
+    texts = steps * params.distill.batch
+    read = texts * float(flops_to_qkv(teacher, layer, length)) / cohort
+    learned = texts * BACKWARD * float(flops_to_qkv(student, student.num_hidden_layers, length))
+    return together([_work(teacher, read, READING), _work(student, learned, LEARNING, steps * student.weights)])
 
 
 def training_memory(trained: Shape, batch: int, length: int, *, beside: Shape | None = None) -> float:

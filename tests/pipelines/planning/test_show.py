@@ -41,10 +41,10 @@ def row(text: str, name: str) -> list[str]:
 def test_the_table_has_a_line_for_each_part_and_the_totals(capsys: pytest.CaptureFixture[str]) -> None:
     show_plan(RunPlan(PARTS, CPU, free=1e12))
     text = printed(capsys)
-    assert row(text, "corpus") == "16 s 15 MB 600 MB model".split()
-    assert row(text, "teacher@films") == "3 min 91 MB 1.5 GB last time".split()
+    assert row(text, "corpus") == ["16", "s", "15", "MB", "600", "MB", "model"]
+    assert row(text, "teacher@films") == ["3", "min", "91", "MB", "1.5", "GB", "last", "time"]
     assert row(text, "augmented@films") == ["?"] * 4
-    assert row(text, "total") == "8 min 135 MB 2.4 GB".split()
+    assert row(text, "total") == ["8", "min", "135", "MB", "2.4", "GB"]
     assert "2 cores, cpu fp32" in text
     assert "Not counted, because a file is not there yet: augmented@films" in text
     assert "warning" not in text
