@@ -6,12 +6,15 @@ in DVC's cache, is restored without running.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from textbook.errors import UserError
+
 ALWAYS_THE_SAME = ("params", "folder")
 """Stages whose outputs do not change when they run again: they say that something was checked."""
+_RUNS, _RESTORED, _IN_ORDER = "runs", "restored", ""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,11 @@ class Stage:
 def read_stages(targets: Sequence[str] = ()) -> list[Stage]:
     """The stages of the pipeline, or those that some targets need, in an order in which DVC could run them.
 
+    Args:
+        targets: names of stages; without an item, all stages of that name.
+
     Raises:
+        UserError: there is no such stage.
         Exception: DVC cannot read the pipeline; its own message says why.
     """
     from dvc.repo import Repo
@@ -35,69 +42,75 @@ def read_stages(targets: Sequence[str] = ()) -> list[Stage]:
 
     with Repo() as repo:
         graph = repo.index.graph
-        wanted = [stage for target in targets for stage in repo.stage.collect(target)]
+        wanted = [stage for target in targets for stage in _named(graph, target)]
         states: dict[Any, str] = {}
         hashes: dict[str, Any] = {}
         stages = []
         for stage in plan_repro(graph, wanted or None):
-            states[stage] = _state(stage, [(other, states[other]) for other in graph.successors(stage)], hashes)
-            stages.append(Stage(stage.addressing, states[stage] == "runs", dict(_sizes(stage))))
+            new_params = _has_new_params(stage)
+            before = [(other, states[other]) for other in graph.successors(stage)]
+            states[stage] = _RUNS if new_params else _state(stage, before, hashes)
+            sizes = {str(out): float(out.meta.size) for out in stage.outs if out.meta.size is not None}
+            stages.append(Stage(stage.addressing, states[stage] == _RUNS, {} if new_params else sizes))
         return stages
 
 
+def _named(stages: Any, target: str) -> list[Any]:
+    """The stages with a name.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = [stage for stage in stages if target in (stage.addressing, stage.addressing.partition("@")[0])]
+    if not found:
+        raise UserError(f"STAGE: {target!r}: is no stage of this project; `dvc stage list --all` lists them")
+    return found
+
+
+def _has_new_params(stage: Any) -> bool:
+    """Whether a parameter of a stage is not what it was when the stage ran."""
+    from dvc.dependency import ParamsDependency
+
+    return any(dependency.status() for dependency in stage.deps if isinstance(dependency, ParamsDependency))
+
+
 def _state(stage: Any, before: Sequence[tuple[Any, str]], hashes: dict[str, Any]) -> str:
-    """Whether a stage `runs`, is `restored` from the cache, or is in order (``).
+    """Whether a stage with the parameters of its last run runs, is restored from the cache, or is in order.
 
     Args:
         before: the stages that it depends on, with their states.
         hashes: the hashes of the dependencies looked at so far, by path.
     """
-    changing = [other for other, state in before if state == "runs" and not _is_constant(other)]
+    from dvc.dependency import ParamsDependency
+
+    changing = [other for other, state in before if state == _RUNS and not _is_constant(other)]
     if stage.cmd_changed or stage.always_changed or changing:
-        return "runs"
+        return _RUNS
     remade = [out.fs_path for other, state in before if state for out in other.outs]
-    if any(_has_changed(dependency, hashes) for dependency in stage.deps if not _is_in(dependency.fs_path, remade)):
-        return "runs"
-    outputs = [status for out in stage.outs for status in out.status().values()]
-    if any(status == "not in cache" for status in outputs) or any(
-        out.status() for out in stage.outs if not out.use_cache
-    ):
-        return "runs"
-    return "restored" if outputs else ""
+    files = [dependency for dependency in stage.deps if not isinstance(dependency, ParamsDependency)]
+    if any(_has_changed(file, hashes) for file in files if not _is_in(file.fs_path, remade)):
+        return _RUNS
+    outputs = {status for out in stage.outs for status in out.status().values()}
+    if "not in cache" in outputs or any(out.status() for out in stage.outs if not out.use_cache):
+        return _RUNS
+    return _RESTORED if outputs else _IN_ORDER
 
 
 def _is_constant(stage: Any) -> bool:
     return stage.addressing.partition("@")[0] in ALWAYS_THE_SAME
 
 
-def _is_in(path: str, folders: Sequence[str]) -> bool:
+def _is_in(path: str, others: Sequence[str]) -> bool:
     """Whether a path is one of some others, in one of them, or a folder with one of them in it."""
-    return any(
-        f"{path}{os.sep}".startswith(f"{other}{os.sep}") or other.startswith(f"{path}{os.sep}") for other in folders
-    )
+    return any(os.path.commonpath([path, other]) in (path, other) for other in others)
 
 
 def _has_changed(dependency: Any, hashes: dict[str, Any]) -> bool:
-    """Whether a file, a folder or a parameter is not what it was when the stage ran.
+    """Whether a file or a folder is not what it was when the stage ran.
 
     Many stages depend on the same code, which is hashed once.
     """
-    from dvc.dependency import ParamsDependency
-
-    if isinstance(dependency, ParamsDependency):
-        return bool(dependency.status())
     path = dependency.fs_path
     if path not in hashes:
         hashes[path] = dependency.get_hash() if dependency.exists else None
     return bool(hashes[path] is None or hashes[path] != dependency.hash_info)
-
-
-def _sizes(stage: Any) -> Iterator[tuple[str, float]]:
-    """The sizes of the outputs that the lock file has, if they are those of the present parameters."""
-    from dvc.dependency import ParamsDependency
-
-    if any(dependency.status() for dependency in stage.deps if isinstance(dependency, ParamsDependency)):
-        return
-    for out in stage.outs:
-        if out.meta.size is not None:
-            yield str(out), float(out.meta.size)

@@ -83,12 +83,11 @@ def _text_bytes(path: Path, columns: Sequence[str]) -> float:
 def _parquet_text(path: Path, columns: Sequence[str]) -> tuple[int, float]:
     """The rows of a Parquet file, and the bytes of its columns before compression."""
     metadata = pq.read_metadata(path)
-    size = 0
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        parts = map(group.column, range(group.num_columns))
-        size += sum(part.total_uncompressed_size for part in parts if part.path_in_schema in columns)
-    lengths = LENGTH_BYTES * metadata.num_rows * len(columns)
-    return metadata.num_rows, float(max(0, size - lengths))
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    parts = [group.column(place) for group in groups for place in range(group.num_columns)]
+    read = [part for part in parts if part.path_in_schema in columns]
+    size = sum(part.total_uncompressed_size - LENGTH_BYTES * part.num_values for part in read)
+    return metadata.num_rows, float(max(0, size))
 
 
 def _rows(params: Params, name: str, task: Task, sizes: Mapping[str, float]) -> Rows | None:

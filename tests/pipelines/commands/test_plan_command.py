@@ -37,7 +37,7 @@ def test_every_stage_is_planned_with_what_it_takes(fresh: Project) -> None:
 
 def test_the_short_form_is_of_the_chosen_stages(fresh: Project) -> None:
     first, *more = plan(fresh, "pipelines.commands.plan", "--short", "task@films", "index").splitlines()
-    assert re.match(r"To run: 7 parts, about \d+ (s|min), \d+ MB of disk, .+; longest: ", first)
+    assert re.match(r"To run: 6 parts, about \d+ (s|min), \d+ MB of disk, .+; longest: ", first)
     assert "teacher" not in first
     assert more == []
 
