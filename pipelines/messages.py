@@ -17,6 +17,7 @@ LIBRARY_ERRORS = {
     "builtins.MemoryError": "there is not enough memory; lower the batch size",
     "builtins.UnicodeDecodeError": "a file is not UTF-8",
     "datasets.exceptions.DatasetsError": "a data set cannot be read",
+    "dvc.exceptions.DvcException": "DVC cannot read the project",
     "great_expectations.exceptions.exceptions.GreatExpectationsError": "the data cannot be validated",
     "huggingface_hub.errors.HFValidationError": "there is no such model folder",
     "json.decoder.JSONDecodeError": "a JSON file is damaged",

@@ -14,6 +14,7 @@ WRONG = {
     "setup": [["VENV=new", "PYTHON=nonsense"]],
     "params": [["PROFILE=nonsense"], []],
     "new-task": [["FILE=nonsense"], ["FILE=it's $(touch ran).csv", "NAME='; touch ran; '"], []],
+    "plan": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"], []],
     "sweep": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"]],
     "bundle": [["SWEEP=nonsense"], ["SPLIT=60X"], ["SPLIT=1'; touch ran; '"]],
     "adopt": [["RESULTS=nonsense"], ["RESULTS=it's; touch ran"], []],

@@ -28,9 +28,13 @@ def machine_rates() -> Rates:
 
 
 def machine_key() -> str:
-    """A name for this machine: its processor, the cores this process may use, and its GPUs."""
-    cores = sorted(os.sched_getaffinity(0))
-    return digest(_VERSION, _processor(), len(cores), os.environ.get("OMP_NUM_THREADS"), _gpus())
+    """A name for this machine: its processor, its GPUs, and the threads of PyTorch if they are set."""
+    return digest(_VERSION, processor_key(), os.environ.get("OMP_NUM_THREADS"), _gpus())
+
+
+def processor_key() -> str:
+    """A name for the processor and the number of its cores that this process may use."""
+    return digest(_processor(), len(os.sched_getaffinity(0)))
 
 
 def _processor() -> str:

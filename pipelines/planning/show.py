@@ -26,10 +26,10 @@ def show_plan(plan: RunPlan) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_footer=True)
     sums = total(plan.costs.values())
     names = ["time", "disk", "memory", *(["GPU hours"] if plan.rates.gpus else [])]
-    table.add_column("will run", "total", no_wrap=True)
+    table.add_column("will run", "total")
     for name, figure in zip(names, _figures(plan, sums), strict=True):
         table.add_column(name, figure, justify="right", no_wrap=True)
-    table.add_column("time from")
+    table.add_column("time from", no_wrap=True)
     for part in plan.parts:
         table.add_row(part.name, *_figures(plan, part.cost), _origin(part))
     console.print(table)

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import psutil
 
 from pipelines.paths import CACHE
+from pipelines.planning.machine import processor_key
 from textbook.errors import UserError
 from textbook.files import read_json, write_json
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from textbook.plan.cost import Cost
 
 TIMES = CACHE / "times"
+ESTIMATES = CACHE / "estimates.json"  # the model's, of the stages that the last plans had
 AROUND = 2.0  # seconds that DVC takes before and after the process of a stage
-SECONDS, EXPECTED, UNIT, BEGUN = "seconds", "expected", "expected_then", "begun"
+SECONDS, ESTIMATE, BEGUN, MACHINE = "seconds", "estimate", "begun", "machine"
 
 
 @contextmanager
@@ -34,20 +36,22 @@ def timed(stage: str) -> Iterator[None]:
 
     That of a run after one that failed or was killed is not noted: it may have had only the rest of the work to do.
     """
-    noted = _read(stage)
-    _note(stage, {**noted, BEGUN: True})
+    path = _path(stage)
+    noted = _read(path)
+    _write(path, {**noted, BEGUN: True})
     yield
     if not noted.get(BEGUN):
-        noted |= {SECONDS: time.time() - psutil.Process().create_time(), UNIT: noted.get(EXPECTED)}
-    _note(stage, {**noted, BEGUN: False})
+        seconds = time.time() - psutil.Process().create_time()
+        noted |= {SECONDS: seconds, ESTIMATE: _read(ESTIMATES).get(stage), MACHINE: processor_key()}
+    _write(path, {**noted, BEGUN: False})
 
 
 def expect(costs: Mapping[str, Cost]) -> None:
     """Note the model's estimates of stages that will run."""
-    for stage, cost in costs.items():
-        noted = _read(stage)
-        if noted.get(EXPECTED) != cost.seconds:
-            _note(stage, {**noted, EXPECTED: cost.seconds})
+    before = _read(ESTIMATES)
+    estimates = before | {stage: round(cost.seconds, 3) for stage, cost in costs.items()}
+    if estimates != before:
+        _write(ESTIMATES, estimates)
 
 
 def as_last_time(stage: str, cost: Cost) -> Cost | None:
@@ -56,23 +60,23 @@ def as_last_time(stage: str, cost: Cost) -> Cost | None:
     Args:
         cost: the model's estimate.
     """
-    noted = _read(stage)
-    if SECONDS not in noted:
+    noted = _read(_path(stage))
+    if SECONDS not in noted or noted.get(MACHINE) != processor_key():
         return None
-    growth = cost.seconds / noted[UNIT] if noted.get(UNIT) else 1.0
+    growth = cost.seconds / noted[ESTIMATE] if noted.get(ESTIMATE) else 1.0
     return replace(cost, seconds=growth * (noted[SECONDS] + AROUND))
 
 
-def _note(stage: str, values: Mapping[str, Any]) -> None:
-    """Write what is noted of a stage, if that is possible: a stage does not fail for it."""
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    """Write notes, if that is possible: a stage does not fail for them."""
     with suppress(OSError):
-        write_json(_path(stage), values)
+        write_json(path, values)
 
 
-def _read(stage: str) -> dict[str, Any]:
-    """What is noted of a stage; nothing if the file is missing or damaged."""
+def _read(path: Path) -> dict[str, Any]:
+    """Notes; none if the file is missing or damaged."""
     with suppress(OSError, UserError):
-        noted = read_json(_path(stage))
+        noted = read_json(path)
         return noted if isinstance(noted, dict) else {}
     return {}
 

@@ -57,12 +57,12 @@ def measure_rates() -> Rates:
     devices, cores = best_devices(), len(os.sched_getaffinity(0))
     device = devices[0]
     on_gpu = device.kind.type == "cuda"
-    threads = torch.get_num_threads()
+    threads = torch.get_num_threads()  # those that training will use: one for each core, not for each of its threads
     torch.set_num_threads(1)
     try:
         return Rates(
-            flops=measured_flops(device, _SIZES["cuda"]) if on_gpu else cores * _product_rate(device.dtype),
-            update=_update_seconds(on_gpu) / (1 if on_gpu else min(cores, MEMORY_CORES)),
+            flops=measured_flops(device, _SIZES["cuda"]) if on_gpu else threads * _product_rate(device.dtype),
+            update=_update_seconds(on_gpu) / (1 if on_gpu else min(threads, MEMORY_CORES)),
             pace=_pace(),
             cores=cores,
             device=str(device),

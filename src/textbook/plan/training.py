@@ -9,8 +9,8 @@ from textbook.params import Adapt, FineTuning, MaskedLmAsset, Params, Student
 from textbook.plan.rates import Rates
 from textbook.plan.sizes import SENTENCE_BYTES, Rows, Shape, text_tokens
 
-# A model of hidden size h reaches a share of h / (h + HALF) of these of the rate of matrix products: what it does besides
-# grows with h, and its products grow with the square. From the stages of the shipped example (sizes 192 and 384).
+# A model of hidden size h reaches h / (h + HALF) of these shares of the rate of matrix products: what it does besides
+# grows with h, and its products with the square of h. From the stages of the shipped example, of sizes 192 and 384.
 HALF = 283
 TRAINING = 0.80  # of fine-tuning: forward and backward passes
 LEARNING = 0.60  # of a student in distillation; its relations are not counted as operations

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.planning.times import AROUND, SECONDS, TIMES, as_last_time, expect, timed
+from pipelines.planning.times import AROUND, MACHINE, SECONDS, TIMES, as_last_time, expect, timed
 from textbook.plan.cost import Cost
 
 STAGE = "distill@films"
@@ -82,4 +82,12 @@ def test_a_stage_runs_where_nothing_can_be_noted() -> None:
     with timed(STAGE):
         ran.append(STAGE)
     assert ran == [STAGE]
+    assert as_last_time(STAGE, Cost(10)) is None
+
+
+def test_a_time_of_another_machine_does_not_count() -> None:
+    with timed(STAGE):
+        pass
+    path = TIMES / f"{STAGE}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {MACHINE: "another"}))
     assert as_last_time(STAGE, Cost(10)) is None
