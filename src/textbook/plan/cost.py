@@ -13,7 +13,7 @@ from textbook.plan.sizes import Facts, Shape, shape_of
 from textbook.plan.training import BASE_MEMORY, GPU_BASE, Training, student_shape
 
 # Seconds of a stage besides its work: Python, its imports, and what DVC does before and after it.
-LIGHT, TEXT, CHECKED, TORCH = 1.5, 5.0, 7.0, 8.0
+LIGHT, TEXT, CHECKED, TORCH = 1.5, 5.0, 6.0, 8.0
 TOKENIZE = 5e-5  # seconds of one core for a text
 CPU_CORE = 1e11  # FLOP/s of a core beside a GPU, assumed
 

@@ -23,21 +23,25 @@ FETCH = 20e6  # bytes a second of a download, assumed
 UNPACK = 60e6  # bytes a second that are unpacked, hashed and moved into DVC's cache
 
 # Seconds of one core for a megabyte of text, unless said otherwise.
-SPLIT = 0.2
-MERGE = 0.06
-CHECK = 0.08  # Great Expectations
-MANY = 3.0  # seconds more where it checks a corpus or a textbook
-INDEX = 0.09
+SPLIT = 0.1
+MERGE = 0.015
+CHECK = 0.06  # Great Expectations
+INDEX = 0.1
 SEARCH = 1e-6  # for each anchor: the index is read once, and its windows are searched for all anchors
 QUERY = 1e-4  # for an anchor: RAKE, and merging its hits
-BOOK = 0.7  # of a contextualized textbook: leaks, expectations, vocabularies
+BOOK = 0.55  # of a contextualized textbook: leaks, expectations, vocabularies
 SAMPLE = 0.4  # of a general textbook
 VARIANT = 1e-4  # for a row of an augmented textbook
 ANALYSE = 0.5  # of all textbooks: words and distinct n-grams
 
+# Seconds, however much text there is.
+REPORT = 6.5  # of the checks of a corpus or a textbook
+RAY = 6.0  # until Ray runs the parts side by side
+
 SHARD = 64 << 20  # bytes of a part that one core works on
-MOST_MEMORY, LEAST_MEMORY = 2.5e9, 0.45e9  # while text is worked on
-MEMORY_SHARE = 4.0  # bytes of memory for each byte of text between these bounds
+MOST_MEMORY, LEAST_MEMORY = 3e9, 0.45e9  # while text is worked on
+MEMORY_SHARE = 5.5  # bytes of memory for each byte of text between these bounds
+SEARCH_SHARE = 1.2  # the same for a search
 FOUND_MEMORY = 20  # bytes for each distinct sentence retrieved
 WORDS = 0.09  # words of a byte of text that are eligible and one token, so that a masked language model is asked
 
@@ -58,30 +62,31 @@ def _fetched(project: Project, item: str) -> Cost:
 
 def _sentences(project: Project, item: str) -> Cost:
     size = known(project.facts.sources.get(item))
-    text = SPLIT * size / 1e6 / _cores(project, size)
+    text = _side_by_side(project, SPLIT * size / 1e6, size)
     return Cost(project.seconds(TEXT, text), CORPUS_SHARE * size, memory=_text_memory(SHARD))
 
 
 def _corpus(project: Project, _item: str) -> Cost:
     size = corpus_bytes(project.facts)
     text = (MERGE + CHECK) * size / 1e6
-    return Cost(project.seconds(CHECKED + MANY, text), CORPUS_SHARE * size, CORPUS_SHARE * size, _text_memory(size))
+    return Cost(project.seconds(CHECKED + REPORT, text), CORPUS_SHARE * size, CORPUS_SHARE * size, _text_memory(size))
 
 
 def _index(project: Project, _item: str) -> Cost:
     size = corpus_bytes(project.facts)
-    text = INDEX * size / 1e6 / _cores(project, size)
+    text = _side_by_side(project, INDEX * size / 1e6, size)
     return Cost(project.seconds(TEXT, text), INDEX_SHARE * size, INDEX_SHARE * size, _text_memory(size))
 
 
-def _cores(project: Project, size: float) -> float:
-    """Cores that work on this many bytes of text: each on a part of its own."""
-    return min(float(project.rates.cores), max(1.0, size / SHARD))
+def _side_by_side(project: Project, seconds: float, size: float) -> float:
+    """Seconds of work on this many bytes of text; of several parts, each core works on its own."""
+    cores = min(float(project.rates.cores), max(1.0, size / SHARD))
+    return seconds if cores == 1 else RAY + seconds / cores
 
 
-def _text_memory(size: float) -> float:
+def _text_memory(size: float, share: float = MEMORY_SHARE) -> float:
     """Bytes of memory while this many bytes of text are worked on."""
-    return min(MOST_MEMORY, LEAST_MEMORY + MEMORY_SHARE * size)
+    return min(MOST_MEMORY, LEAST_MEMORY + share * size)
 
 
 def _task(project: Project, item: str) -> Cost:
@@ -98,15 +103,15 @@ def _contextualized(project: Project, item: str) -> Cost:
     search = (SEARCH * texts * whole / 1e6 + QUERY * texts) / project.rates.cores
     found = book_sentences(params, facts, item, "contextualized")
     return Cost(
-        project.seconds(CHECKED + MANY, search + BOOK * book / 1e6),
+        project.seconds(CHECKED + REPORT, search + BOOK * book / 1e6),
         BOOK_SHARE * book,
-        memory=_text_memory(whole) + FOUND_MEMORY * found,
+        memory=_text_memory(whole, SEARCH_SHARE) + FOUND_MEMORY * found,
     )
 
 
 def _general(project: Project, item: str) -> Cost:
     book = _book_bytes(project, item, "general")
-    return Cost(project.seconds(CHECKED + MANY, SAMPLE * book / 1e6), BOOK_SHARE * book, memory=_text_memory(book))
+    return Cost(project.seconds(CHECKED + REPORT, SAMPLE * book / 1e6), BOOK_SHARE * book, memory=_text_memory(book))
 
 
 def _book_bytes(project: Project, task: str, kind: str) -> float:

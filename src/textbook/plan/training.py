@@ -13,8 +13,9 @@ from textbook.plan.sizes import SENTENCE_BYTES, Rows, Shape, text_tokens
 # grows with h, and its products with the square of h. From the stages of the shipped example, of sizes 192 and 384.
 HALF = 283
 TRAINING = 0.80  # of fine-tuning: forward and backward passes
-LEARNING = 0.60  # of a student in distillation; its relations are not counted as operations
+LEARNING = 0.55  # of a student in distillation; its relations are not counted as operations
 READING = 0.90  # of forward passes in batches
+TEACHING = 1.00  # of the teacher's in distillation, up to the layer that is read
 FILLING = 1.30  # of those of masked words, whose weights are packed for the processor (`use_onednn`)
 ALONE = 0.30  # of forward passes over one short text at a time
 ON_GPU = 0.3  # the share of all on a GPU, assumed
@@ -134,7 +135,7 @@ def distilling(
     texts = steps * params.distill.batch
     read = texts * float(flops_to_qkv(teacher, layer, length)) / cohort
     learned = texts * BACKWARD * float(flops_to_qkv(student, student.num_hidden_layers, length))
-    return together([_work(teacher, read, READING), _work(student, learned, LEARNING, steps * student.weights)])
+    return together([_work(teacher, read, TEACHING), _work(student, learned, LEARNING, steps * student.weights)])
 
 
 def training_memory(trained: Shape, batch: int, length: int, *, beside: Shape | None = None) -> float:
