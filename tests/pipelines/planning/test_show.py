@@ -50,6 +50,17 @@ def test_the_table_has_a_line_for_each_part_and_the_totals(capsys: pytest.Captur
     assert "warning" not in text
 
 
+def test_a_narrow_terminal_wraps_names_and_cuts_no_figure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "rotten_tomatoes · general · general · contextualized+augmented"
+    show_plan(RunPlan([Entry(name, Cost(520, disk=58e6, memory=3.1e9))], CPU, free=1e12))
+    text = printed(capsys)
+    assert "…" not in text
+    assert "9 min  58 MB  3.1 GB" in text
+
+
 def test_a_machine_with_a_gpu_has_a_column_of_its_hours(capsys: pytest.CaptureFixture[str]) -> None:
     show_plan(RunPlan(PARTS, GPU, free=1e12))
     text = printed(capsys)
