@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, StrictUndefined, TemplateError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from tqdm import tqdm
 
 from textbook.errors import UserError
 from textbook.files import atomic_write
@@ -115,7 +116,9 @@ def read_suite(path: Path, context: dict[str, Any]) -> list[dict[str, Any]]:
 
 def check_shards(paths: Iterable[Path], suite: Sequence[dict[str, Any]], places: Places | None = None) -> list[Check]:
     """Check each Parquet file against all expectations of a suite; one file is in memory at a time."""
-    return _check_frames(((path.name, pq.read_table(path).to_pandas()) for path in paths), suite, places or {})
+    files = list(paths)
+    shards = tqdm(files, desc="check", unit="shard", disable=None if len(files) > 1 else True)
+    return _check_frames(((path.name, pq.read_table(path).to_pandas()) for path in shards), suite, places or {})
 
 
 def check_figures(name: str, figures: Mapping[str, Any], suite: Sequence[dict[str, Any]]) -> list[Check]:

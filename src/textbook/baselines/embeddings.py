@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from textbook.baselines.linear import Texts
 from textbook.evaluation.cost import count_parameters, weight_bytes
@@ -84,7 +85,8 @@ class EmbeddingFeatures:
         check_readable(encoder.config, tokens, pad_id, whose="teacher", section="adapt")
         order = np.argsort(tokens.lengths(), kind="stable")
         embeddings = np.empty((len(order), encoder.config.hidden_size), np.float32)
-        for start in range(0, len(order), BATCH):
+        starts = range(0, len(order), BATCH)
+        for start in tqdm(starts, desc="embed", unit="batch", disable=None if len(starts) > 1 else True):
             rows = order[start : start + BATCH]
             batch = {name: part.to(kind) for name, part in collate(tokens, rows, pad_id).items()}
             with self._device.autocast():

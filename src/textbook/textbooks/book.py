@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from textbook.corpus.shards import take_sentences
 from textbook.errors import UserError
@@ -51,12 +52,14 @@ def write_book(
     def parts() -> Iterator[pa.Table]:
         first = 0
         sides = [take_sentences(corpus, side, target.parent) for side in (ids, partners) if side is not None]
-        for tables in zip(*sides, strict=True):
-            stop = first + tables[0].num_rows
-            sentences = [table["sentence"] for table in tables]
-            columns = [*sentences, _slice(rank, first, stop), _slice(score, first, stop), tables[0]["source"]]
-            yield pa.table(columns, names=schema.names)
-            first = stop
+        with tqdm(total=len(ids), desc="write", unit="row", disable=None) as progress:
+            for tables in zip(*sides, strict=True):
+                stop = first + tables[0].num_rows
+                sentences = [table["sentence"] for table in tables]
+                columns = [*sentences, _slice(rank, first, stop), _slice(score, first, stop), tables[0]["source"]]
+                yield pa.table(columns, names=schema.names)
+                first = stop
+                progress.update(tables[0].num_rows)
 
     return write_parts(parts(), schema, corpus, leaks, target)
 
