@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.paths import CACHE
+from textbook.errors import UserError
 from textbook.files import digest, read_json, write_json
 from textbook.plan.rates import Rates, measure_rates
 
@@ -19,7 +20,7 @@ def machine_rates() -> Rates:
     """The rates of this machine, from its last measurement if there is one."""
     path = RATES / f"{machine_key()}.json"
     if path.is_file():
-        with suppress(TypeError, ValueError):  # of another version, or cut off
+        with suppress(TypeError, UserError):  # of another version, or damaged
             return Rates(**read_json(path))
     print("Measuring how fast this machine is, once: a few seconds", flush=True)
     rates = measure_rates()

@@ -49,16 +49,20 @@ def _is_done(params: Params, cell: Cell) -> bool:
 
 def _cell_parts(project: Project, task_params: Mapping[str, Params], cells: Sequence[Cell]) -> list[Entry]:
     """The cells with their shares of the sweep's time, and the memory of all that run beside each other."""
-    settings, rates = project.params.sweep, project.rates
+    settings = project.params.sweep
+    rates = project.rates if settings.gpus else project.on_cpu  # Ray hides the GPUs from cells that ask for none
     slots = _slots(settings, rates)
     most = 1 if settings.asha else max(1, min(settings.cohort, -(-len(cells) // slots)))
     cohorts = group_cells(cells, most)
     beside = max(1, min(slots, len(cohorts)))
-    busy = 1.0 if settings.gpus and rates.gpus else min(1.0, beside * settings.cpus / rates.cores)
+    if rates.gpus:
+        busy = max(1.0, min(rates.gpus, beside * settings.gpus))  # GPUs
+    else:
+        busy = min(1.0, beside * settings.cpus / rates.cores)  # share of the cores
     parts = []
     for cohort in cohorts:
         for cell in cohort:
-            own = replace(project, params=cell.params(task_params[cell.task]))
+            own = Project(cell.params(task_params[cell.task]), project.facts, rates)
             cost = cell_cost(own, cell.task, len(cohort))
             if cost:
                 together = len(cohort) * beside

@@ -21,6 +21,7 @@ def test_a_machine_is_measured_once_and_again_if_what_is_kept_is_damaged(
     assert machine_rates() == rates
     assert capsys.readouterr().out == ""
     (kept,) = RATES.iterdir()
-    kept.write_text('{"flops": 1}')
-    assert machine_rates().memory == rates.memory
-    assert capsys.readouterr().out.startswith("Measuring")
+    for damaged in ('{"flops": 1}', "{"):
+        kept.write_text(damaged)
+        assert machine_rates().memory == rates.memory
+        assert capsys.readouterr().out.startswith("Measuring")
