@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from textbook.reporting.cells import LOSS, TEXTBOOK_LOSS, TEXTS, Row, distinct, part_name, setting_name
 from textbook.reporting.curves import Size, by_size
 from textbook.reporting.findings import p_text
-from textbook.reporting.sizes import LEAD
 
 HEAD = (
     "textbook",
+    "against the largest part",
+    "p",
     "texts",
     "times read",
     "score",
-    "against the largest",
-    "difference",
-    "p",
     "loss on the textbook",
     "loss on validation texts",
 )
@@ -64,17 +62,12 @@ def _size(row: Row) -> Size:
 def _line(row: Row) -> tuple[str, ...]:
     size = _size(row)
     return (
-        part_name(row),
+        part_name(row).replace(" %", "\u00a0%"),  # on one line of a narrow page
+        row["verdict"],
+        p_text(float(row["p"])) if row["p"] else "",
         f"{size.texts:,}",
         f"{size.times_read:,.1f}",
         f"{size.score:.1f} ± {size.half:.1f}",
-        row["verdict"],
-        _interval(*(float(row[name]) for name in LEAD)) if row["p"] else "",
-        p_text(float(row["p"])) if row["p"] else "",
         f"{size.textbook_loss:.3f}",
         f"{size.validation_loss:.3f}",
     )
-
-
-def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:+.1f} [{low:.1f}, {high:.1f}]"

@@ -20,8 +20,7 @@ from textbook.reporting.verdict import OFTEN, SIGNIFICANT
 
 CHANGED = 1.02  # losses of parts that are read about once differ by a factor of 1.01 (docs/comparison.md)
 _BOOK = ("task", "init", "teacher", "student", "textbook")
-LEAD = ("difference", "difference_low", "difference_high")
-"""The columns of the difference to the largest part, and of its interval."""
+_LEAD = ("difference", "difference_low", "difference_high")
 
 
 def size_rows(rows: Sequence[Row], comparisons: Comparisons) -> list[dict[str, Any]]:
@@ -54,9 +53,9 @@ def size_rows(rows: Sequence[Row], comparisons: Comparisons) -> list[dict[str, A
             p = next(p_values)
             figures = (round(value, 3) for value in (lead.value, *lead.interval))
             verdict = _verdict(part, largest, lead, p)
-            table.append({**part, **dict(zip(LEAD, figures, strict=True)), "p": float(f"{p:.3g}"), "verdict": verdict})
+            table.append({**part, **dict(zip(_LEAD, figures, strict=True)), "p": float(f"{p:.3g}"), "verdict": verdict})
         verdict = "the largest, likely too small" if largest["times_read"] > OFTEN else "the largest"
-        table.append({**largest, **dict.fromkeys((*LEAD, "p")), "verdict": verdict})
+        table.append({**largest, **dict.fromkeys((*_LEAD, "p")), "verdict": verdict})
     return table
 
 
@@ -79,12 +78,12 @@ def _figures(cells: Sequence[Row]) -> dict[str, Any]:
 
 def _verdict(part: Mapping[str, Any], largest: Mapping[str, Any], lead: Difference, p: float) -> str:
     again = part["times_read"] > 1  # otherwise there was more text than was read
-    by = f"by {abs(lead.value):.1f} ± {lead.interval[1] - lead.value:.1f}"
+    half = f"± {lead.interval[1] - lead.value:.1f}"
     if p >= SIGNIFICANT:
-        verdict = "as good as the largest"
+        verdict = f"as good as the largest ({lead.value:+.1f} {half})"
     elif lead.value > 0:
-        verdict = f"better {by}"
+        verdict = f"better by {lead.value:.1f} {half}"
     else:
-        verdict = f"too small: worse {by}" if again else f"worse {by}"
+        verdict = f"worse by {-lead.value:.1f} {half}" + ": too small" * again
     by_heart = CHANGED * part[TEXTBOOK_LOSS] < largest[TEXTBOOK_LOSS] and part[LOSS] > CHANGED * largest[LOSS]
     return f"{verdict}, learnt by heart" if again and by_heart else verdict

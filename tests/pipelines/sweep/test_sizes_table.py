@@ -28,14 +28,14 @@ def test_each_part_has_a_row(tables):
     write_sizes(*tables)
     fifth, whole = read_rows(SIZES_TABLE)
     assert (fifth["top_percent"], fifth["texts"], fifth["times_read"]) == ("20.0", "400", "16.0")
-    assert (fifth["difference"], fifth["verdict"]) == ("-10.0", "too small: worse by 10.0 ± 2.0")
+    assert (fifth["difference"], fifth["verdict"]) == ("-10.0", "worse by 10.0 ± 2.0: too small")
     assert (whole["difference"], whole["verdict"]) == ("", "the largest")
 
 
 def test_without_comparisons_errors_count_as_independent(tables):
     tables[1].unlink()
     write_sizes(*tables)
-    assert read_rows(SIZES_TABLE)[0]["verdict"] == "too small: worse by 10.0 ± 2.8"
+    assert read_rows(SIZES_TABLE)[0]["verdict"] == "worse by 10.0 ± 2.8: too small"
 
 
 def test_a_sweep_of_whole_textbooks_leaves_no_table_of_an_earlier_one(tables):
