@@ -162,7 +162,8 @@ def by_size(books: Mapping[str, Sequence[Size]], y_label: str) -> str:
         for axes, label in ((scores, y_label), (losses, "relation loss")):
             axes.set_ylabel(label, color=INK)
             axes.grid(alpha=0.2, color=INK)
-            axes.legend(frameon=False, labelcolor=INK)
+            # above the panel, where no interval can overlap it
+            axes.legend(frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 0.98), ncols=3)
             _style_axes(axes, "texts, and how often each was read" if axes is losses else "")
         labels = {size.texts: f"{size.texts:,}\n{size.times_read:,.1f}x" for sizes in books.values() for size in sizes}
         ticks = _apart(labels)
