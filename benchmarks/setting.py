@@ -23,6 +23,7 @@ SETTINGS: Any = {
     "seed": 0,
     "order_seed": 0,
     "cuda_graphs": False,
+    "deterministic": False,
     "shard_teacher": False,
     "snapshots": [],
 }

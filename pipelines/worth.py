@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.paths import TEXTBOOKS
+import pyarrow.parquet as pq
+
+from pipelines.paths import TEXTBOOKS, textbook_files
 from textbook.files import read_json
 from textbook.params import Params
 from textbook.reporting.verdict import advice, warning
@@ -17,7 +19,11 @@ def concern(params: Params, task: str, figures: Mapping[str, Mapping[str, Any]])
     """
     metric = params.task(task).metrics[0]
     line = warning(figures, metric)
-    return line and f"{line} {advice(figures, metric, params.distill, _first_textbook(params, task))}"
+    if not line:
+        return ""
+    book = textbook_files(task, params.distill.textbook)[0]
+    texts = pq.read_metadata(book).num_rows if book.is_file() else 0
+    return f"{line} {advice(figures, metric, params.distill, _first_textbook(params, task), texts)}"
 
 
 def _first_textbook(params: Params, task: str) -> dict[str, Any]:

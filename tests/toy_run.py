@@ -30,6 +30,7 @@ SETTINGS = load_params(ROOT / "params.yaml").distill.model_copy(
         "weight_decay": 0.01,
         "seed": 0,
         "cuda_graphs": False,
+        "deterministic": False,
         "shard_teacher": False,
         "snapshots": [],
     }

@@ -12,7 +12,7 @@ from textbook.errors import UserError
 from textbook.files import remove
 
 REPORT = [REPORTS / name for name in ("report.html", "table2.csv")]  # `make report` makes them from the rest
-SWEEP = [CELLS, *(REPORTS / f"{name}.csv" for name in ("sweep", "figure2", "comparisons")), CACHE]
+SWEEP = [CELLS, *(REPORTS / f"{name}.csv" for name in ("sweep", "figure2", "comparisons", "claims", "sizes")), CACHE]
 AND_CELLS = ", the cells and tables of sweeps, and unfinished work"
 SHOWN = 5  # names of files that are kept
 IN_GIT = [DATA / "README.md", REPORTS / "metrics.json"]

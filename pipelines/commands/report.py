@@ -16,6 +16,7 @@ from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, SweepSection, write_page
 from textbook.reporting.scale import measured_scale
 from textbook.reporting.shapes import shape_tables
+from textbook.reporting.size_charts import size_charts
 from textbook.reporting.snapshots import snapshot_curves
 from tracking.store import run_url
 
@@ -38,10 +39,16 @@ def main(params: Params) -> None:
         raise UserError("report: there is nothing to report yet; run `dvc repro` or `make sweep` first")
     if rows:
         write_csv(REPORTS / "table2.csv", [{name: row.get(name) for name in TABLE2} for row in rows])
-    paired = read_comparisons(_read("comparisons.csv"))
+    paired = read_comparisons(REPORTS / "comparisons.csv")
     rows = [{**row, "run_url": _run_url(row)} for row in rows]
-    figure2 = snapshot_curves(_read("figure2.csv"))
-    sweep = SweepSection(grids(rows, paired), shape_tables(cells), nearness(rows), findings(rows, paired), figure2)
+    sweep = SweepSection(
+        grids(rows, paired),
+        shape_tables(cells),
+        nearness(rows),
+        findings(rows, paired),
+        size_charts(_read("sizes.csv")),
+        snapshot_curves(_read("figure2.csv")),
+    )
     estimate = measured_scale(MEASURED, params.tracking.cost_per_hour)
     write_page(sections, sweep, _analysis(), estimate, REPORTS / "report.html")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from textbook.reporting.growth import measured_growth
 from textbook.reporting.scale import measured_scale
 
 
@@ -19,6 +20,9 @@ def scale_page(results: Path, cost_per_hour: float) -> str:
     parts.append(f"### Training: hours, and cost on an H100\n\n{_table(estimate.gpu)}")
     parts.append("### Limits, and how the design deals with them")
     parts += [f"**{limit[0].upper()}{limit[1:]}**: {size}. {design}" for limit, size, design in estimate.limits]
+    if growth := measured_growth(results):
+        parts.insert(0, f"{_table(growth.sizes)}\n\n{_table(growth.costs)}")
+        parts.insert(0, f"### How time grows with the text: with the size to the power {growth.exponent:.2f}")
     return "\n\n".join(parts)
 
 

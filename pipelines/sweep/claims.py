@@ -20,8 +20,7 @@ def write_claims(sweep_table: Path, comparisons: Path) -> str:
     Returns:
         The verdicts as Markdown.
     """
-    paired = read_comparisons(read_rows(comparisons)) if comparisons.is_file() else {}
-    found = findings(whole(read_rows(sweep_table)), paired)
+    found = findings(whole(read_rows(sweep_table)), read_comparisons(comparisons))
     rows = [
         {"claim": finding.claim, **dict(zip(HEAD, line, strict=True))} for finding in found for line in finding.lines
     ]

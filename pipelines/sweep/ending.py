@@ -10,6 +10,7 @@ from pipelines.paths import CELLS, REPORTS
 from pipelines.sweep.claims import CLAIMS_TABLE, write_claims
 from pipelines.sweep.plan import state_of, with_done_cells
 from pipelines.sweep.progress import FAILED
+from pipelines.sweep.sizes import SIZES_TABLE, write_sizes
 from pipelines.sweep.table import COMPARISONS, SWEEP_TABLE, write_tables
 from textbook.cells.cell import Cell
 from textbook.params import Params
@@ -37,7 +38,9 @@ def close_sweep(
     counts = Counter(state_of(folder, params.sweep.asha) for folder in folders.values())
     print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     verdicts = write_claims(SWEEP_TABLE, COMPARISONS)
-    end_sweep(client, sweep, [SWEEP_TABLE, COMPARISONS, CLAIMS_TABLE], verdicts, complete=not counts[FAILED])
+    write_sizes(SWEEP_TABLE, COMPARISONS)
+    tables = [SWEEP_TABLE, COMPARISONS, CLAIMS_TABLE, SIZES_TABLE]
+    end_sweep(client, sweep, tables, verdicts, complete=not counts[FAILED])
     print(f"Cells:   {CELLS.absolute()}\nTables:  {SWEEP_TABLE.parent.absolute()}")
     print(f"Report:  {(REPORTS / 'report.html').absolute()}\nRuns:    make ui", flush=True)
     return counts[FAILED]

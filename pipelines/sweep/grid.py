@@ -10,13 +10,14 @@ from textbook.params import Params
 
 
 def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
-    """The cells of the grid, or of a part of it.
+    """The cells of the grid, or of a part of it. A printed line says which textbooks are left out for want of settings.
 
     Args:
         words: values of axes, such as `task=sst2` or `textbook=contextualized,augmented`; none for the whole grid.
 
     Raises:
-        UserError: a word is not an axis with values of the grid, or a task has no augmented textbook.
+        UserError: a word is not an axis with values of the grid; or a task has no settings for a textbook, and the
+            words name both, or no other cell is left.
     """
     axes = _axes(params)
     chosen: dict[str, list[Any]] = {}
@@ -29,23 +30,33 @@ def choose_cells(params: Params, words: Sequence[str]) -> list[Cell]:
             if value not in known:
                 raise UserError(f"SWEEP: {name}={value}: must be in the grid of params.yaml: {', '.join(known)}")
         chosen[name] = [known[value] for value in dict.fromkeys(values.split(","))]
-    cells = all_cells(params, chosen)
-    for cell in cells:
-        if "augmented" in cell.textbook and cell.task not in params.textbooks.augmented:
-            raise UserError(
-                f"sweep.textbooks: 'augmented' needs textbooks.augmented.{cell.task}; add it, remove 'augmented' from"
-                " sweep.textbooks, or run SWEEP='textbook=general,contextualized'"
-            )
+    places = _places(axes | chosen)
+    cells = [cell for cell in places if _has_textbook(params, cell)]
+    lacking = [cell for cell in places if not _has_textbook(params, cell)]
+    if lacking and (not cells or {"task", "textbook"} <= chosen.keys()):
+        raise UserError(
+            f"sweep.textbooks: 'augmented' needs textbooks.augmented.{lacking[0].task}; add it, remove 'augmented' from"
+            " sweep.textbooks, or run SWEEP='textbook=general,contextualized'"
+        )
+    if lacking:
+        books, tasks = (dict.fromkeys(getattr(cell, axis) for cell in lacking) for axis in ("textbook", "task"))
+        names = f"{', '.join(books)} of {', '.join(tasks)}"
+        print(f"left out: the textbooks {names} (no settings in textbooks.augmented)", flush=True)
     return cells
 
 
-def all_cells(params: Params, chosen: Mapping[str, list[Any]] | None = None) -> list[Cell]:
-    """All cells of the grid, in its order.
+def all_cells(params: Params) -> list[Cell]:
+    """All cells of the grid, in its order. A task has no cells of a textbook that it has no settings for."""
+    return [cell for cell in _places(_axes(params)) if _has_textbook(params, cell)]
 
-    Args:
-        chosen: values to use instead of the grid's, by axis.
-    """
-    return [Cell(*place) for place in product(*(_axes(params) | dict(chosen or {})).values())]
+
+def _has_textbook(params: Params, cell: Cell) -> bool:
+    return "augmented" not in cell.textbook or cell.task in params.textbooks.augmented
+
+
+def _places(axes: Mapping[str, list[Any]]) -> list[Cell]:
+    """Every combination of the values of the axes."""
+    return [Cell(*place) for place in product(*axes.values())]
 
 
 def _axes(params: Params) -> dict[str, list[Any]]:

@@ -5,19 +5,22 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from math import ceil
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
-from pipelines.paths import REPORTS
+from pipelines.paths import REPORTS, textbook_files
 from pipelines.sweep.comparisons import compare_places
 from pipelines.sweep.plan import state_of
 from pipelines.sweep.progress import DONE
 from pipelines.sweep.record import cell_record
-from textbook.cells.cell import RESULT, SNAPSHOTS, Cell
+from textbook.cells.cell import DISTILLED, RESULT, SNAPSHOTS, Cell
 from textbook.files import read_json, remove, write_csv
 from textbook.params import Params
+from textbook.reporting.cells import TEXTBOOK_LOSS, TEXTS
 from textbook.training.engine.log import read_history
 from tracking.runs import record_cell
 from tracking.sweeps import SweepRun
@@ -54,7 +57,20 @@ def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, sweep: 
         return {**asdict(cell), "state": state}
     run_id = record_cell(client, sweep.experiment, cell_record(params, cell, folder), parent=sweep.run_id)
     figures = {name: value for name, value in read_json(folder / RESULT).items() if name != "scores"}
-    return {**figures, "state": state, "run_id": run_id, "experiment_id": sweep.experiment}
+    origin = {"state": state, "run_id": run_id, "experiment_id": sweep.experiment}
+    return {**figures, **_reading(cell, folder, figures["steps"]), **origin}
+
+
+def _reading(cell: Cell, folder: Path, steps: int) -> dict[str, Any]:
+    """The number of texts in the part of the textbook that a cell used, and the last loss on it.
+
+    Of two textbooks the first one is meant, on which the student is distilled for `steps` steps.
+    """
+    book = textbook_files(cell.task, cell.textbook)[0]
+    texts = ceil(pq.read_metadata(book).num_rows * cell.top_percent / 100) if book.is_file() else None
+    history = read_history(folder / DISTILLED / "history.jsonl")
+    losses = [line["loss"] for line in history if line["step"] <= steps]
+    return {TEXTS: texts, TEXTBOOK_LOSS: round(losses[-1], 4)}
 
 
 def _snapshots(row: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:

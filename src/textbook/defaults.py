@@ -28,6 +28,7 @@ DEFAULTS: Mapping[type[Section], Mapping[str, Any]] = {
         "seed": 0,
         "order_seed": 0,
         "cuda_graphs": False,
+        "deterministic": False,
         "shard_teacher": False,
         "snapshots": [],
     },

@@ -516,6 +516,9 @@ class Distill(Section):
     cuda_graphs: bool
     """On one GPU, replay the training step as a CUDA graph for each padded length, and compile the loss. Not yet
     measured on a GPU."""
+    deterministic: bool
+    """On a GPU, use only algorithms that give the same bits in every run; slower. An operation that has none is an
+    error. On a CPU, every run gives the same bits anyway."""
     shard_teacher: bool
     """On several GPUs, shard the teacher's weights over them as ZeRO stage 3 does, for a teacher that does not fit on
     one GPU."""

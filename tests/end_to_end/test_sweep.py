@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from math import ceil
 
 import psutil
 import pytest
@@ -196,6 +197,15 @@ def test_snapshots_of_parts_of_the_textbook_are_scored_by_step(project):
         # The last snapshot is the student itself, adapted with the same seeds.
         assert (of_cell[-1]["score"], of_cell[-1]["task_relation_loss"]) == (cell["mean"], cell["task_relation_loss"])
     assert client.get_run(table[0]["run_id"]).info.run_name.endswith(" · contextualized · top 50 %")
+    half, whole = table
+    assert int(half["texts"]) == ceil(int(whole["texts"]) / 2)
+    for cell in table:
+        losses = client.get_metric_history(cell["run_id"], "distill/loss")
+        assert float(cell["textbook_relation_loss"]) == round(losses[-1].value, 4)
+    with (project.folder / "reports" / "sizes.csv").open(newline="") as file:
+        sizes = list(csv.DictReader(file))
+    assert [(row["texts"], row["mean"]) for row in sizes] == [(cell["texts"], cell["mean"]) for cell in table]
+    assert [bool(row["p"]) for row in sizes] == [True, False]
 
 
 @pytest.fixture

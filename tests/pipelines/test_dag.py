@@ -36,6 +36,7 @@ NOT_READ = {
         "distill.second.lr": "the stage has no second stage of distillation",
         "distill.second.warmup": "the stage has no second stage of distillation",
         "distill.cuda_graphs": "affects only the speed",
+        "distill.deterministic": "affects only the last bits, on a GPU",
         "distill.shard_teacher": "affects only where the teacher runs",
     }
 }

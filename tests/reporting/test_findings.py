@@ -5,7 +5,7 @@ import math
 import pytest
 
 from textbook.evaluation.paired import Difference
-from textbook.files import read_rows, write_csv
+from textbook.files import write_csv
 from textbook.reporting.cells import place_name, read_comparisons
 from textbook.reporting.findings import CONTRADICTED, SUPPORTED, UNDECIDED, findings
 
@@ -132,4 +132,4 @@ def test_comparisons_are_read_from_their_table(tmp_path):
     figures = {"difference": 2.0, "error": 0.5, "low": 1.0, "high": 3.0, "freedom": math.inf, "p": 0.01}
     places = {"first": "random/task/contextualized", "second": "random/task/general"}
     write_csv(tmp_path / "comparisons.csv", [{"task": "task0", "metric": "accuracy", **places, **figures}])
-    assert read_comparisons(read_rows(tmp_path / "comparisons.csv")) == paired(2.0, error=0.5)
+    assert read_comparisons(tmp_path / "comparisons.csv") == paired(2.0, error=0.5)

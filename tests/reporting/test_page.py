@@ -15,6 +15,7 @@ from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, Lineage, SweepSection, TaskSection, write_page
 from textbook.reporting.scale import Scale
 from textbook.reporting.shapes import ShapeTable
+from textbook.reporting.size_charts import SizeChart
 from textbook.reporting.table import columns, comparison, cost_table
 from textbook.reporting.verdict import verdict
 
@@ -147,12 +148,14 @@ SWEEP = SweepSection(
     [ShapeTable("sst2", "accuracy", "84.0", ["<general>"], [("random", "task", "<tiny>", ["80.0 ± 1.0"])])],
     nearness(CELLS),
     FINDINGS,
+    [SizeChart("sst2 · <random>", SVG, [("textbook", "texts"), ("<general>, top 20 %", "12,345")])],
     {"parts": SVG},
 )
 ANALYSIS = AnalysisSection(
     tables={"Size": [["corpus", "text_bytes", "k"], ["general", "7654321", ""]]}, figures={"Relevance": SVG}
 )
-EMPTY = SweepSection([], [], "", [], {})
+OF_SWEEPS = ("Which textbook to trust", "How small the student", "How much of the textbook")
+EMPTY = SweepSection([], [], "", [], [], {})
 
 
 @pytest.fixture
@@ -195,9 +198,10 @@ def test_the_page_has_every_figure(render):
         f'<a href="{URL}/run-of-general">run-of-general</a>',
         "<td>+2.5 ± 0.7</td>",
         "<td>&lt;tiny&gt;</td><td>80.0 ± 1.0</td>",
+        "<td>&lt;general&gt;, top 20 %</td><td>12,345</td>",
     ):
         assert expected in html
-    assert html.count("<svg") == 5
+    assert html.count("<svg") == 6
 
 
 def test_the_page_loads_nothing_from_elsewhere(render):
@@ -208,7 +212,7 @@ def test_the_page_loads_nothing_from_elsewhere(render):
 
 def test_text_of_the_user_is_escaped(render):
     html = render([TASK], SWEEP, ANALYSIS)
-    for markup in ("<script", "<b>", "<i>", "<1>", "<c0ffee>", "<corpus>", "<general>", "<tiny>"):
+    for markup in ("<script", "<b>", "<i>", "<1>", "<c0ffee>", "<corpus>", "<general>", "<tiny>", "<random>"):
         assert markup not in html
     for text in ("alert(1)", "alert(2)"):
         assert f"&lt;script&gt;{text}&lt;/script&gt;" in html
@@ -222,7 +226,7 @@ def test_what_is_not_about_the_users_own_run_is_folded(render):
     for title in ("Statistics of the textbooks", "Estimate for the paper’s scale"):
         assert title in html
         assert title not in unfolded
-    for title in ("Quality and cost", "Where the student fails", "Which textbook to trust", "How small the student"):
+    for title in ("Quality and cost", "Where the student fails", *OF_SWEEPS):
         assert title in unfolded
 
 
@@ -239,7 +243,7 @@ def test_what_is_missing_is_said_or_left_out(render):
     html = render([bare])
     assert "On no validation text does the student fail where its teacher doesn't." in html
     assert "The student is not registered." in html
-    for absent in ("says ", "hashes in DVC", "Which textbook to trust", "How small the student", "Estimate for"):
+    for absent in ("says ", "hashes in DVC", *OF_SWEEPS, "Estimate for"):
         assert absent not in html
 
 

@@ -71,22 +71,19 @@ def test_a_lead_within_its_error_is_none(name: str, title: str, lead: float) -> 
 
 
 @pytest.mark.parametrize(
-    ("sentences", "percent", "text"),
+    ("texts", "percent", "line"),
     [
         (138_000, 100, "read the textbook 0.1 times in 300 steps: take more steps"),
         (1_000, 100, "read the textbook 19.2 times in 300 steps, which is learning it by heart: make it larger"),
         (10_000, 10, "read the textbook 19.2 times"),
-        (None, 100, "Distillation took 300 steps: take more (distill.steps)."),
+        (0, 100, "Distillation took 300 steps: take more (distill.steps)."),
     ],
 )
-def test_advice_sets_the_steps_against_the_size_of_the_textbook(
-    sentences: int | None, percent: float, text: str
-) -> None:
+def test_advice_sets_the_steps_against_the_size_of_the_textbook(texts: int, percent: float, line: str) -> None:
     distill = DISTILL.model_copy(update={"top_percent": percent})
-    textbook = {"sentences": sentences} if sentences else {}
-    line = advice(measured(majority=-3.0), "accuracy", distill, textbook)
-    assert line.startswith("What is likely to help: Distillation ")
-    assert text in line
+    given = advice(measured(majority=-3.0), "accuracy", distill, {}, texts)
+    assert given.startswith("What is likely to help: Distillation ")
+    assert line in given
 
 
 @pytest.mark.parametrize(
@@ -95,12 +92,12 @@ def test_advice_sets_the_steps_against_the_size_of_the_textbook(
 )
 def test_advice_looks_at_the_teacher_first(teacher: dict[str, float], hardly: bool) -> None:
     figures = measured(teacher, majority=-2.0, tfidf=-3.0, embeddings=-20.0)
-    line = advice(figures, "accuracy", DISTILL, {})
+    line = advice(figures, "accuracy", DISTILL, {}, 0)
     text = "The teacher itself (69.4) is hardly better than TF-IDF + logistic regression (68.4): train it longer"
     assert line.startswith(f"What is likely to help: {text}") == hardly
 
 
 @pytest.mark.parametrize(("common", "few"), [(30.4, True), (64.5, False)])
 def test_advice_mentions_few_common_words(common: float, few: bool) -> None:
-    line = advice(measured(majority=-3.0), "accuracy", DISTILL, {"sentences": 9, "overlap_with_task": common})
+    line = advice(measured(majority=-3.0), "accuracy", DISTILL, {"overlap_with_task": common}, 9)
     assert ("Only 30 % of their most frequent words are common to task and textbook" in line) == few

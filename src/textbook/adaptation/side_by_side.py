@@ -25,6 +25,7 @@ from textbook.adaptation import worker
 from textbook.adaptation.seed import SeedJob, adapt_with_seed, read_seed_data
 from textbook.errors import UserError
 from textbook.tasks.splits import TRAIN
+from textbook.training.engine.checkpoints import TERMINATED
 from textbook.training.engine.device import best_device
 from textbook.training.engine.interrupt import sigterm_as_event
 
@@ -92,7 +93,7 @@ def _run_side_by_side(jobs: Sequence[SeedJob], processes: int) -> None:
                     if not key.data.read_event(bar):
                         selector.unregister(key.fileobj)
                 if terminated.is_set():
-                    raise SystemExit(128 + signal.SIGTERM)
+                    raise SystemExit(TERMINATED)
         finally:
             for child in children:
                 child.end()

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from textbook.errors import UserError
-from textbook.proposals.columns import MOST_CLASSES, ColumnProfile, as_number
+from textbook.proposals.columns import MOST_CLASSES, ColumnProfile
 from textbook.proposals.layout import Layout
 from textbook.tables.blocks import list_columns
+from textbook.tasks.labels import as_number
 
 LABELS = (
     *("label", "labels", "gold_label", "class", "category", "target", "sentiment", "intent", "topic", "verdict", "y"),

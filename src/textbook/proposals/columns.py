@@ -1,9 +1,9 @@
 """What is in a column of a table: texts, classes or numbers."""
 
 import re
-from decimal import Decimal
-from math import isfinite
 from typing import Any
+
+from textbook.tasks.labels import as_number
 
 WORDS = 3  # on average, in a column of texts
 OFTEN = 10  # times that each value occurs, on average, in a column of classes with names of several words
@@ -78,16 +78,3 @@ class ColumnProfile:
 def is_missing(value: Any) -> bool:
     """Whether a table has no value here: null, NaN, or text of blanks."""
     return value is None or value != value or (isinstance(value, str) and not value.strip())
-
-
-def as_number(value: Any) -> float | None:
-    """A value as a finite number; None if it is none. True and false are none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
-        return None
-    if isinstance(value, str) and "_" in value:  # Python reads 1_000 as a number
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None

@@ -8,9 +8,10 @@ from math import ceil, floor
 from typing import Any
 
 from textbook.errors import UserError
-from textbook.proposals.columns import MOST_CLASSES, as_number, is_missing
+from textbook.proposals.columns import MOST_CLASSES, is_missing
 from textbook.proposals.places import name_rows
 from textbook.tables.blocks import list_columns
+from textbook.tasks.labels import as_number
 from textbook.tasks.rows import LabelledRows
 
 MOST_NUMBERS = 20  # different whole numbers that are taken for classes

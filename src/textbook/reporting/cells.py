@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from math import inf, sqrt
+from pathlib import Path
 from statistics import mean
 
 from textbook.evaluation.paired import Difference
+from textbook.files import read_rows
 
 Row = Mapping[str, str]
 Place = tuple[str, str, str]  # init, teacher, textbook
 Comparisons = Mapping[tuple[str, str, str], Difference]
 """Paired differences in points, by task and the names of two places, first minus second."""
 LOSS = "validation_relation_loss"  # on the task's validation texts, which no textbook contains
+TEXTBOOK_LOSS = "textbook_relation_loss"  # on the textbook, at the end of the distillation on it
+TEXTS = "texts"  # sentences or pairs in the part of the textbook that was used
 TABLE2 = (
     "init",
     "teacher",
@@ -82,13 +86,24 @@ def place_name(init: str, teacher: str, textbook: str, top_percent: float = 100.
     return "/".join((init, teacher, textbook, *part, *([shape] if shape else [])))
 
 
-def read_comparisons(rows: Sequence[Row]) -> dict[tuple[str, str, str], Difference]:
-    """The rows of `reports/comparisons.csv`, by task and places."""
+def setting_name(row: Row) -> str:
+    """The names of a row without the textbook, such as `sst2 · random · task`, or `sst2 · random · task · tiny`."""
+    return " · ".join(filter(None, (row["task"], row["init"], row["teacher"], _shape(row))))
+
+
+def part_name(row: Row) -> str:
+    """The name of the part of a textbook that a row is about, such as `contextualized, top 20 %`."""
+    percent = float(row["top_percent"])
+    return row["textbook"] if percent == 100 else f"{row['textbook']}, top {percent:g} %"
+
+
+def read_comparisons(path: Path) -> dict[tuple[str, str, str], Difference]:
+    """The rows of `reports/comparisons.csv`, by task and places; none if there is no such file."""
     return {
         (row["task"], row["first"], row["second"]): Difference(
             float(row["difference"]), float(row["error"]), float(row["freedom"])
         )
-        for row in rows
+        for row in (read_rows(path) if path.is_file() else [])
     }
 
 
@@ -115,3 +130,10 @@ def _shape(row: Row) -> str:
 def variance(cells: Sequence[Row]) -> float:
     """The variance of a mean score: the part from the validation rows, which seeds share, plus that from the seeds."""
     return mean_of(cells, "standard_error") ** 2 + mean_of(cells, "std") ** 2 / sum(int(row["seeds"]) for row in cells)
+
+
+def score_interval(cells: Sequence[Row]) -> tuple[float, float]:
+    """The mean score, and half the width of its 95 % confidence interval, which counts the rows and the seeds."""
+    score = mean_of(cells, "mean")
+    _, high = Difference(score, sqrt(variance(cells)), inf).interval
+    return score, high - score

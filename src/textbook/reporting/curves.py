@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 INK = "#808080"  # readable on white and on black
 ACCENT = "#1f77b4"
+CLOSEST = 0.15  # labels of an axis, as a share of its length
 
 
 def curve(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str) -> str:
@@ -124,6 +125,62 @@ def scatter(panels: Mapping[str, Sequence[Point]], y_label: str) -> str:
             _style_axes(axes, x_label)
             _label_at_the_side(axes, points)
         return _svg(figure)
+
+
+class Size(NamedTuple):
+    """A point of `by_size`: a part of a textbook, and the students that read it."""
+
+    texts: int
+    times_read: float
+    score: float
+    half: float
+    """Half the width of the interval of the score."""
+    validation_loss: float
+    """Relation loss on the task's validation texts."""
+    textbook_loss: float
+    """Relation loss on the textbook."""
+
+
+def by_size(books: Mapping[str, Sequence[Size]], y_label: str) -> str:
+    """Draw scores and relation losses against the size of the textbook, which is logarithmic, as one SVG element.
+
+    Args:
+        books: the parts of each textbook by its name.
+        y_label: of the scores.
+    """
+    with _shared_style():
+        figure, (scores, losses) = plt.subplots(2, sharex=True, figsize=(7, 5), layout="constrained")
+        for color, (name, sizes) in enumerate(books.items()):
+            style: dict[str, Any] = {"color": f"C{color}", "marker": "o", "markersize": 5, "linewidth": 1.8}
+            texts = [size.texts for size in sizes]
+            errors = [size.half for size in sizes]
+            scores.errorbar(texts, [size.score for size in sizes], errors, elinewidth=1.2, label=name, **style)
+            losses.plot(texts, [size.validation_loss for size in sizes], **style)
+            losses.plot(texts, [size.textbook_loss for size in sizes], linestyle="--", **style)
+        for line, name in (("-", "on validation texts"), ("--", "on the textbook")):
+            losses.plot([], [], line, color=INK, label=name)
+        for axes, label in ((scores, y_label), (losses, "relation loss")):
+            axes.set_ylabel(label, color=INK)
+            axes.grid(alpha=0.2, color=INK)
+            # above the panel, where no interval can overlap it
+            axes.legend(frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 0.98), ncols=3)
+            _style_axes(axes, "texts, and how often each was read" if axes is losses else "")
+        labels = {size.texts: f"{size.texts:,}\n{size.times_read:,.1f}x" for sizes in books.values() for size in sizes}
+        ticks = _apart(labels)
+        losses.set_xscale("log")
+        losses.minorticks_off()
+        losses.set_xticks(list(ticks), list(ticks.values()))
+        return _svg(figure)
+
+
+def _apart(labels: Mapping[int, str]) -> dict[int, str]:
+    """The labels of a logarithmic axis without those that would overlap the one before."""
+    least = (max(labels) / min(labels)) ** CLOSEST
+    kept: dict[int, str] = {}
+    for place in sorted(labels):
+        if not kept or place >= max(kept) * least:
+            kept[place] = labels[place]
+    return kept
 
 
 def _label_at_the_side(axes: Axes, points: Sequence[Point]) -> None:

@@ -175,7 +175,7 @@ def _verdict(pairs: Sequence[_Comparison], verdicts: Sequence[str]) -> str:
 
 
 def _over_tasks(found: Difference, p: float) -> str:
-    return f" Over all tasks: {_interval(found)} points, p = {_p(p)}: {_decide(found, p)}."
+    return f" Over all tasks: {_interval(found)} points, p = {p_text(p)}: {_decide(found, p)}."
 
 
 def _interval(found: Difference) -> str:
@@ -183,7 +183,8 @@ def _interval(found: Difference) -> str:
     return f"{found.value:+.1f} [{low:.1f}, {high:.1f}]"
 
 
-def _p(p: float) -> str:
+def p_text(p: float) -> str:
+    """A p-value in a table."""
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -196,7 +197,7 @@ def _line(pair: _Comparison, p: float) -> tuple[str, ...]:
         f"{mean_of(pair.first, 'mean'):.1f}",
         f"{second_score:.1f}",
         _interval(found) if pair.paired else f"{found.value:+.1f} ± {found.error:.1f}",
-        _p(p),
+        p_text(p),
         "" if teacher_score is None else f"{teacher_score - second_score:.1f}",
         " vs. ".join(f"{loss:.3f}" for loss in pair.losses or ()),
         f"{float(papers[0]) - float(papers[1]):+.1f}" if all(papers) else "",

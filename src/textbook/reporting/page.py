@@ -14,6 +14,7 @@ from textbook.reporting.grid import Grid
 from textbook.reporting.mistakes import Mistake
 from textbook.reporting.scale import Scale
 from textbook.reporting.shapes import ShapeTable
+from textbook.reporting.size_charts import SizeChart
 from textbook.reporting.table import NOTE
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -76,6 +77,7 @@ class SweepSection:
     nearness: str
     """An SVG element."""
     findings: Sequence[Finding]
+    sizes: Sequence[SizeChart]
     figure2: Mapping[str, str]
     """SVG elements by caption."""
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
 
-from textbook.evaluation.paired import Difference
-from textbook.reporting.cells import Row, at, distinct, done, mean_of, variance
+from textbook.reporting.cells import Row, at, distinct, done, score_interval
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,5 @@ def _score_with_error(cells: Sequence[Row]) -> str:
     """The mean score with half the width of its 95 % confidence interval; empty without cells."""
     if not cells:
         return ""
-    mean = mean_of(cells, "mean")
-    _, high = Difference(mean, sqrt(variance(cells)), inf).interval
-    return f"{mean:.1f} ± {high - mean:.1f}"
+    mean, half = score_interval(cells)
+    return f"{mean:.1f} ± {half:.1f}"

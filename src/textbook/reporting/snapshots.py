@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from textbook.reporting.cells import LOSS, Row, distinct, mean_of
+from textbook.reporting.cells import LOSS, Row, distinct, mean_of, part_name, setting_name
 from textbook.reporting.curves import curve
 
 FIGURES = {"score": "on validation data", LOSS: "on the task's validation texts"}  # columns, and their captions
 
 
 def snapshot_curves(rows: Sequence[Row]) -> dict[str, str]:
-    """Plot the scores and the relation losses by step, for each task, init, teacher and number of steps.
+    """Plot the scores and the relation losses by step, for each task, init, teacher, shape and number of steps.
 
     Figures are averaged over seeds of distillation.
 
@@ -21,10 +21,7 @@ def snapshot_curves(rows: Sequence[Row]) -> dict[str, str]:
     """
     groups: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
-        percent = float(row["top_percent"])
-        textbook = row["textbook"] if percent == 100 else f"{row['textbook']}, top {percent:g} %"
-        place = " · ".join(row[name] for name in ("task", "init", "teacher"))
-        groups.setdefault(f"{place} · {row['steps']} steps", {}).setdefault(textbook, []).append(row)
+        groups.setdefault(f"{setting_name(row)} · {row['steps']} steps", {}).setdefault(part_name(row), []).append(row)
     plots = {}
     for group, by_textbook in groups.items():
         group_rows = [row for textbook_rows in by_textbook.values() for row in textbook_rows]

@@ -30,12 +30,13 @@ def warning(figures: Mapping[str, Mapping[str, Any]], metric: Metric) -> str:
 
 
 def advice(
-    figures: Mapping[str, Mapping[str, Any]], metric: Metric, distill: Distill, textbook: Mapping[str, Any]
+    figures: Mapping[str, Mapping[str, Any]], metric: Metric, distill: Distill, textbook: Mapping[str, Any], texts: int
 ) -> str:
     """What is likely to help a student that is not worth it, in one line, with the parameters to change.
 
     Args:
         textbook: the figures of the textbook, the first one if there are two; may be empty.
+        texts: the sentences or pairs in it; 0 if their number is not known.
     """
     names, teacher = titles(figures, metric), figures["teacher"]
     simple = [name for name in ("majority", "tfidf") if name in figures]
@@ -46,7 +47,7 @@ def advice(
             f"The teacher itself ({teacher['score']:.1f}) is hardly better than {names[best]}"
             f" ({figures[best]['score']:.1f}): train it longer (teacher.epochs) or take another (teacher.asset)."
         )
-    parts.append(_on_steps(distill, textbook.get("sentences", 0) * distill.top_percent / 100))
+    parts.append(_on_steps(distill, texts * distill.top_percent / 100))
     common = textbook.get("overlap_with_task")
     if common is not None and common < FEW_WORDS:
         parts.append(
@@ -56,16 +57,16 @@ def advice(
     return f"What is likely to help: {' '.join(parts)}"
 
 
-def _on_steps(distill: Distill, sentences: float) -> str:
+def _on_steps(distill: Distill, texts: float) -> str:
     """Whether more steps or a larger textbook are likely to help.
 
     Args:
-        sentences: the size of the part of the textbook that was used; 0 if it is not known.
+        texts: the sentences or pairs in the part of the textbook that was used; 0 if their number is not known.
     """
     steps = f"{distill.steps:,} steps"
-    if not sentences:
+    if not texts:
         return f"Distillation took {steps}: take more (distill.steps)."
-    times = distill.steps * distill.batch / sentences
+    times = distill.steps * distill.batch / texts
     text = f"Distillation read the textbook {times:.1f} times in {steps}"
     if times > OFTEN:
         return f"{text}, which is learning it by heart: make it larger, with more general text (corpus.sources)."

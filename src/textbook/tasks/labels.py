@@ -26,7 +26,7 @@ def on_scale(task: str, scale: Sequence[float], values: Sequence[Any], places: S
         UserError: a label is not a number on the scale.
     """
     low, high = scale
-    numbers = [_number(value) for value in values]
+    numbers = [as_number(value) for value in values]
     for value, number, place in zip(values, numbers, places, strict=True):
         if number is None or not low <= number <= high:
             raise UserError(f"tasks.{task}: {place}: label {_shown(value)} is not a number from {low:g} to {high:g}")
@@ -50,7 +50,7 @@ def class_indices(
     """
     meaning = _meaning(classes)
     allowed = ", ".join(classes)
-    if not any(_number(name) is not None for name in classes):
+    if not any(as_number(name) is not None for name in classes):
         allowed += f" or 0 to {len(classes) - 1}"
     result = {}
     for split, (values, places) in splits.items():
@@ -73,9 +73,22 @@ def named(values: Iterable[Any], names: Sequence[str]) -> list[Any]:
     return [names[value] if type(value) is int and 0 <= value < len(names) else value for value in values]
 
 
+def as_number(value: Any) -> float | None:
+    """A value as a finite number; None if it is none. True and false are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
+        return None
+    if isinstance(value, str) and "_" in value:  # Python reads 1_000 as a number
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
+
+
 def _meaning(classes: Sequence[str]) -> dict[Any, int]:
     """The class index of each number and boolean that may stand for a class."""
-    numbers = [_number(name) for name in classes]
+    numbers = [as_number(name) for name in classes]
     meaning: dict[Any, int] = {}
     if any(number is not None for number in numbers):
         # A number that two names have, such as 1.1 for 1.1 and 1.10, stands for neither.
@@ -98,21 +111,8 @@ def _index(value: Any, classes: Sequence[str], meaning: Mapping[Any, int]) -> in
         return None
     if isinstance(value, str) and value in classes:
         return classes.index(value)
-    number = _number(value)
+    number = as_number(value)
     return None if number is None else meaning.get(number)
-
-
-def _number(value: Any) -> float | None:
-    """A label as a finite number; None if it is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
-        return None
-    if isinstance(value, str) and "_" in value:  # Python reads 1_000 as a number
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None
 
 
 def _shown(value: Any) -> str:

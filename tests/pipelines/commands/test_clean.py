@@ -23,7 +23,8 @@ stages:
     outs: [reports/table1.csv]
     metrics: [{reports/metrics.json: {cache: false}}]
 """
-SWEEP = ["data/cells/place/key/result.json", "reports/sweep.csv", "reports/figure2.csv", ".cache/work/distill/x"]
+TABLES = [f"reports/{name}.csv" for name in ("sweep", "figure2", "claims", "sizes")]
+SWEEP = ["data/cells/place/key/result.json", *TABLES, ".cache/work/distill/x"]
 MINE = ["data/reviews.csv", "data/models/films/notes.txt", "data/models/mine/weights", "reports/notes.md"]
 IN_GIT = ["data/README.md", "reports/metrics.json"]
 OUTPUTS = ["data/models/films/a", "data/models/films/b", "data/tasks", "reports/table1.csv"]
@@ -72,7 +73,7 @@ def test_outputs_and_the_report_are_removed_and_everything_else_is_kept_and_name
     assert files() == sorted([*SWEEP, *MINE, *IN_GIT])
     removed, of_sweeps, of_mine = capsys.readouterr().out.splitlines()
     assert removed == "removed 4 files that `dvc checkout` restores, and the report"
-    assert of_sweeps.startswith("kept data/cells, reports/sweep.csv, reports/figure2.csv, .cache, ")
+    assert of_sweeps.startswith(f"kept data/cells, {', '.join(TABLES)}, .cache, ")
     assert of_sweeps.endswith("`make clean CELLS=1` removes them")
     assert all(name in of_mine for name in MINE)
     Path("data/models/films/notes.txt").unlink()

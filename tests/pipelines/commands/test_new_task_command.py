@@ -13,6 +13,7 @@ from toy_params import SHIPPED
 import pipelines.commands.new_task as module
 from pipelines.paths import ASSETS, EXPECTATIONS, TASKS
 from pipelines.stages.task import main as task_stage
+from pipelines.sweep.grid import choose_cells
 from textbook.assets.fetch import fetch
 from textbook.errors import UserError
 from textbook.params_file import load_params
@@ -52,6 +53,12 @@ def test_from_a_file_to_the_rows_of_the_task(project: Path, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "Added the task my_tickets to params.yaml. Next:\n\n  make quickstart " in out
     assert "dvc repro register@my_tickets" in out
+
+
+def test_a_sweep_leaves_out_the_textbook_that_a_new_task_lacks() -> None:
+    new_task(yes=True)
+    cells = choose_cells(load_params(), [])
+    assert {cell.textbook for cell in cells if cell.task == "my_tickets"} == {"general", "contextualized"}
 
 
 def test_the_stage_accepts_what_was_proposed(project: Path) -> None:

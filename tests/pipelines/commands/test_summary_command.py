@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.commands.summary import main as summary
@@ -56,7 +58,9 @@ def test_a_student_that_is_not_worth_it_has_the_reason_first(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     write_metrics({"tfidf": -1.0})
-    write_json(Path("data/textbooks/rotten_tomatoes/contextualized.json"), {"sentences": 128_000})
+    book = Path("data/textbooks/rotten_tomatoes/contextualized.parquet")
+    book.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"sentence": ["a"] * 128_000}), book)
     summary(params)
     printed = " ".join(capsys.readouterr().out.split())
     assert printed.startswith(

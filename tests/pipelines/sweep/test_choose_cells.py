@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sweep.grid import choose_cells
+from pipelines.sweep.grid import all_cells, choose_cells
 from pipelines.sweep.memory import most_in_memory
 from pipelines.sweep.trials import most_together
 from textbook.cells.cell import Cell, group_cells
@@ -55,12 +55,39 @@ def test_a_word_that_is_not_in_the_grid_is_refused_with_what_is_allowed(params, 
         choose_cells(params, [word])
 
 
-def test_a_task_without_an_augmented_textbook_is_refused_with_a_remedy(params):
-    books = params.textbooks.model_copy(update={"augmented": {}})
-    without = params.model_copy(update={"textbooks": books})
+def without_augmented(params, *tasks):
+    """Parameters in which only some tasks have settings for an augmented textbook, besides a task that has none."""
+    books = params.textbooks.model_copy(update={"augmented": dict.fromkeys(tasks)})
+    tasks = {**params.tasks, "tickets": params.tasks["rotten_tomatoes"]}
+    return params.model_copy(update={"textbooks": books, "tasks": tasks})
+
+
+def test_textbooks_that_a_task_has_no_settings_for_are_left_out_and_named_in_one_line(params, capsys):
+    params = without_augmented(params, "rotten_tomatoes")
+    cells = choose_cells(params, [])
+    assert capsys.readouterr().out == (
+        "left out: the textbooks augmented, contextualized+augmented of tickets (no settings in textbooks.augmented)\n"
+    )
+    assert cells == all_cells(params)
+    assert len([cell for cell in cells if cell.task == "rotten_tomatoes"]) == 2 * 2 * 4
+    others = [cell for cell in cells if cell.task == "tickets"]
+    assert len(others) == 2 * 2 * 2
+    assert {cell.textbook for cell in others} == {"general", "contextualized"}
+    assert {cell.task for cell in choose_cells(params, ["textbook=augmented"])} == {"rotten_tomatoes"}
+    capsys.readouterr()
+    assert choose_cells(params, ["task=rotten_tomatoes"])
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("textbooks", ["augmented", "general,augmented"])
+def test_a_textbook_that_the_named_task_has_no_settings_for_is_refused_with_a_remedy(params, textbooks):
+    with pytest.raises(UserError, match=r"'augmented' needs textbooks\.augmented\.tickets; add it, remove"):
+        choose_cells(without_augmented(params, "rotten_tomatoes"), [f"textbook={textbooks}", "task=tickets"])
+
+
+def test_a_sweep_of_nothing_is_refused(params):
     with pytest.raises(UserError, match=r"needs textbooks\.augmented\.rotten_tomatoes"):
-        choose_cells(without, [])
-    assert choose_cells(without, ["textbook=general"])
+        choose_cells(without_augmented(params), ["textbook=augmented"])
 
 
 def test_the_part_of_the_textbook_is_an_axis_and_in_the_name_of_the_cell(params):

@@ -184,6 +184,20 @@ def test_the_order_of_the_batches_has_a_seed_of_its_own(tiny_teacher, settings):
     assert losses["order"] != losses["first"]
 
 
+@pytest.mark.parametrize("chosen", [False, True])
+def test_deterministic_algorithms_are_used_if_chosen(tiny_teacher, settings, chosen):
+    used = []
+    member = Member(
+        toy_pair(tiny_teacher),
+        settings.model_copy(update={"deterministic": chosen}),
+        log=lambda *_: used.append(torch.are_deterministic_algorithms_enabled()),
+    )
+    distill_cohort([member], toy_tokens(tiny_teacher), devices=[CPU])
+    assert used
+    assert set(used) == {chosen}
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 @pytest.mark.parametrize("changes", [{"order_seed": 1}, {"steps": 20}, {"batch": 8}])
 def test_students_that_share_too_little_are_no_cohort(tiny_teacher, make_members, changes):
     members = make_members("unlike")

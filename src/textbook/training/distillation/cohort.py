@@ -30,6 +30,7 @@ from textbook.training.engine.batches import BatchStream
 from textbook.training.engine.checkpoints import TERMINATED
 from textbook.training.engine.cpu_engine import COMPILED, cpu_engine
 from textbook.training.engine.cpu_training import faster_on_cpu
+from textbook.training.engine.deterministic import deterministic_algorithms
 from textbook.training.engine.device import Device, explain_oom, peak_flops
 from textbook.training.engine.feed import Batch, make_batch, prefetch
 from textbook.training.engine.interrupt import sigterm_as_event
@@ -145,6 +146,8 @@ def _train(replica: Replica, device: Device, members: Sequence[Member], tokens: 
         bar = tqdm(total=shared.steps, initial=done, desc="distill", unit="step", disable=bool(replica.rank))
         progress = stack.enter_context(bar)
         terminated = stack.enter_context(sigterm_as_event())
+        if shared.deterministic:
+            stack.enter_context(deterministic_algorithms("distill.deterministic"))
         for learner in learners:
             stack.enter_context(faster_on_cpu(learner.student))
         batches = stack.enter_context(prefetch(make, range(done, shared.steps)))

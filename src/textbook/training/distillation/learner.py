@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RATE = "distill.lr (distill.second.lr in a second stage)"
 """The parameter with the learning rate, in error messages."""
-SHARED = ("steps", "batch", "order_seed", "cuda_graphs", "shard_teacher")
+SHARED = ("steps", "batch", "order_seed", "cuda_graphs", "deterministic", "shard_teacher")
 """The settings that all students of a cohort have in common."""
 _IDENTITY = (*SHARED, "lr", "warmup", "weight_decay", "seed")
 """Settings that a checkpoint must match, besides the layers of the pair and the size of the textbook."""
