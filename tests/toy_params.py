@@ -28,6 +28,7 @@ DATA: dict[str, Any] = {  # replaces the sections of the shipped file that name 
         "min_words": 4,
         "max_words": 64,
         "max_characters": 2000,
+        "near_duplicates": None,
     },
     "tasks": {
         "mood": {"asset": "films", "text": ["text"], "label": "label", "labels": ["bad", "good"], "holdout": 10},

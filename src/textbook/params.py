@@ -179,6 +179,26 @@ class Source(Table):
     """Column with the text. Text files have a single column, `text`. Default: `text`."""
 
 
+class NearDuplicates(Section):
+    """Sentences that nearly repeat an earlier one. They are left out of the corpus, as exact duplicates always are.
+
+    Sentences are similar by the shingles they share, which are runs of consecutive words; case and punctuation do not
+    matter. MinHash-LSH finds about 98 % of the pairs that are just similar enough, and more of those that are more
+    similar; the similarity of each pair is computed before a sentence goes. Of similar sentences, the first one stays.
+    """
+
+    threshold: Annotated[float, Field(ge=0.5, le=1)]
+    """Least similarity of a near-duplicate to a sentence that stays: the number of shingles in both, divided by the
+    number in either. With shingles of two words, 0.8 takes a sentence of 20 words for a near-duplicate if one word
+    inside is another one, and a sentence of 10 words if one at its end is missing."""
+    words: Annotated[int, Field(gt=0, le=20)]
+    """Number of words in a shingle. With 1, the order of the words does not matter. A shorter sentence is one
+    shingle."""
+    hashes: Annotated[int, Field(ge=64, le=1024)]
+    """Most MinHash numbers of a sentence. More of them save comparisons of dissimilar sentences, and take time and disk
+    in proportion."""
+
+
 class Corpus(Section):
     """General text, and how it is split into sentences."""
 
@@ -193,6 +213,8 @@ class Corpus(Section):
     max_characters: PositiveInt
     """Maximum length of a sentence in characters; longer ones are dropped. It removes text that is not prose and has
     few words for its length."""
+    near_duplicates: NearDuplicates | None
+    """Leave out sentences that nearly repeat an earlier one; null: only those that repeat one exactly."""
 
 
 class Task(Table):
