@@ -68,6 +68,14 @@ class PathAsset(Section):
     link `reviews.csv` is a CSV file wherever it leads."""
 
 
+class UrlAsset(Section):
+    """Tables in an object store or on a web server, for sources of the corpus. They are read in place."""
+
+    url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://\S+$")]
+    """URL of a file or folder, such as `s3://bucket/folder`, on any file system that fsspec knows. The library of the
+    file system finds the credentials, mostly in the environment; they are never written here."""
+
+
 class HubAsset(Section):
     """A model or data set on the Hugging Face hub."""
 
@@ -134,6 +142,8 @@ class Assets(Section):
     """Assets in zip archives that are split over several wheels."""
     path: dict[Name, PathAsset]
     """Assets on this machine."""
+    url: dict[Name, UrlAsset]
+    """Tables in object stores and on web servers."""
     hub: dict[Name, HubAsset]
     """Models, and files of data, on the Hugging Face hub."""
     dataset: dict[Name, DatasetAsset]
@@ -147,7 +157,7 @@ class Assets(Section):
 
     def fetched(self) -> list[str]:
         """The names of the assets that are fetched rather than trained here, sorted."""
-        return sorted([*self.wheel, *self.archive, *self.path, *self.hub, *self.dataset])
+        return sorted([*self.wheel, *self.archive, *self.path, *self.url, *self.hub, *self.dataset])
 
 
 class Table(Section):
@@ -190,7 +200,7 @@ class NearDuplicates(Section):
     threshold: Annotated[float, Field(ge=0.5, le=1)]
     """Least similarity of a near-duplicate to a sentence that stays: the number of shingles in both, divided by the
     number in either. With shingles of two words, 0.8 takes a sentence of 20 words for a near-duplicate if one word
-    inside is another one, and a sentence of 10 words if one at its end is missing."""
+    inside is another one, but not a sentence of 10 words."""
     words: Annotated[int, Field(gt=0, le=20)]
     """Number of words in a shingle. With 1, the order of the words does not matter. A shorter sentence is one
     shingle."""
