@@ -25,6 +25,10 @@ SAVED = {"name": "saved", "stream": True}
         ({"assets.path.films": {"path": "x"}}, "assets: 'films' is defined more than once"),
         ({"assets.hub.encoder": DATA["assets"]["hub"]["news"]}, "assets: 'encoder' is defined more than once"),
         ({"assets.dataset.d": SAVED, "tasks.mood.asset": "d"}, "tasks.mood.asset = 'd': must not be streamed; only a"),
+        (
+            {"assets.url.web": {"url": "s3://bucket/web"}, "tasks.mood.asset": "web"},
+            "tasks.mood.asset = 'web': must not be at a URL; only a source of the corpus can be",
+        ),
         ({"assets.dataset.d": SAVED, "teacher.asset": "d"}, "teacher.asset = 'd': must not be streamed; only a source"),
         (
             {"assets.dataset.d": SAVED, "corpus.sources.news.asset": "d", "corpus.sources.news.files": "a*"},

@@ -18,7 +18,7 @@ from textbook.corpus.sentences import write_sentences
 from textbook.corpus.shards import corpus_hash
 from textbook.errors import UserError
 from textbook.files import hash_folder
-from textbook.params import Corpus, Index, Source
+from textbook.params import Corpus, Index, NearDuplicates, Source
 from textbook.ray_tasks import WORTH_BYTES, run_all
 from textbook.retrieval import bm25
 from textbook.retrieval.engines import build_index, open_index
@@ -99,21 +99,33 @@ def test_a_worker_that_always_dies_is_one_line(cluster: str, monkeypatch: pytest
         run_all(die, [1, 2], "test", 0)
 
 
-def test_the_corpus_is_the_same_on_a_cluster(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("near", "expected"),
+    [
+        (None, {"kept": 1_700, "duplicates": 300}),
+        (
+            NearDuplicates(threshold=0.5, words=1, hashes=64),
+            {"kept": 2, "duplicates": 300, "near_duplicates": 1_698},
+        ),
+    ],
+)
+def test_the_corpus_is_the_same_on_a_cluster(
+    cluster: str, near: NearDuplicates | None, expected: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [f"Sentence {number % 700} is here. And number {number} too." for number in range(1_000)]
     pq.write_table(pa.table({"text": rows}), tmp_path / "a.parquet", row_group_size=50)
     parts = dict.fromkeys(cut_table(str(tmp_path / "a.parquet"), 4000), "same")
     assert len(parts) > 5
     source = Source(asset="web", column="text")
-    bounds = Corpus(sources={}, language="en", min_words=1, max_words=9, max_characters=99)
+    bounds = Corpus(sources={}, language="en", min_words=1, max_words=9, max_characters=99, near_duplicates=None)
     counts = []
     for name in ("alone", "cluster"):
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
         if name == "cluster":
             monkeypatch.setenv("RAY_ADDRESS", cluster)
         write_sentences(parts, tmp_path / name / "sentences", source, bounds, "code")
-        counts.append(write_corpus({"web": tmp_path / name / "sentences"}, tmp_path / name / "corpus", 300))
-    assert counts == [{"sentences": 2_000, "kept": 1_700, "duplicates": 300}] * 2
+        counts.append(write_corpus({"web": tmp_path / name / "sentences"}, tmp_path / name / "corpus", 300, near))
+    assert counts == [{"sentences": 2_000, **expected}] * 2
     assert corpus_hash(tmp_path / "alone" / "corpus") == corpus_hash(tmp_path / "cluster" / "corpus")
     assert hash_folder(tmp_path / "alone") == hash_folder(tmp_path / "cluster")
 

@@ -18,6 +18,7 @@ DATA: dict[str, Any] = {  # replaces the sections of the shipped file that name 
         "wheel": {"films": {"package": "films", "version": "1.0", "sha256": "0" * 64, "member": "films/data.csv"}},
         "path": {"encoder": {"path": "models/encoder"}},
         "hub": {"news": {"repo": "someone/news", "revision": "a" * 40, "kind": "dataset"}},
+        "url": {},
         "dataset": {},
         "archive": {},
         "masked_lm": {},
@@ -28,6 +29,7 @@ DATA: dict[str, Any] = {  # replaces the sections of the shipped file that name 
         "min_words": 4,
         "max_words": 64,
         "max_characters": 2000,
+        "near_duplicates": None,
     },
     "tasks": {
         "mood": {"asset": "films", "text": ["text"], "label": "label", "labels": ["bad", "good"], "holdout": 10},

@@ -118,6 +118,7 @@ def make_project(folder: Path, teacher: Path) -> Project:
                 "vectors": {"path": "toy/vectors.txt"},
             },
             "hub": {},
+            "url": {},
             "dataset": {},
             "masked_lm": {
                 "filler": {

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.cli import run
-from pipelines.paths import EVALUATION, REPORTS
+from pipelines.paths import CORPUS, EVALUATION, REPORTS
 from pipelines.sections.task import task_section
+from textbook.corpus.shards import SUMMARY
 from textbook.errors import UserError
 from textbook.files import read_csv, read_json, read_rows, write_csv
 from textbook.params import Params
@@ -50,7 +51,7 @@ def main(params: Params) -> None:
         snapshot_curves(_read("figure2.csv")),
     )
     estimate = measured_scale(MEASURED, params.tracking.cost_per_hour)
-    write_page(sections, sweep, _analysis(), estimate, REPORTS / "report.html")
+    write_page(sections, sweep, _corpus(), _analysis(), estimate, REPORTS / "report.html")
 
 
 def _read(name: str) -> list[dict[str, str]]:
@@ -61,6 +62,12 @@ def _read(name: str) -> list[dict[str, str]]:
 def _run_url(row: Mapping[str, str]) -> str:
     """The address of a cell's run in a browser; empty if it has no run."""
     return run_url(row["experiment_id"], row["run_id"]) if row.get("experiment_id") else ""
+
+
+def _corpus() -> dict[str, int]:
+    """The numbers of sentences of the corpus; empty if there is none."""
+    summary = read_json(CORPUS / SUMMARY) if (CORPUS / SUMMARY).is_file() else {}
+    return {name: count for name, count in summary.items() if name != "sha256"}
 
 
 def _analysis() -> AnalysisSection | None:

@@ -15,14 +15,16 @@ from textbook.validation import validate
 
 def main(params: Params) -> None:
     """Write the corpus. It appears only if every expectation holds."""
-    sources = sorted(params.corpus.sources)
-    work = work_folder("corpus", {name: read_json(SENTENCES / name / SUMMARY)["shards"] for name in sources})
-    counts = write_corpus({name: SENTENCES / name for name in sources}, work)
+    sources, near = sorted(params.corpus.sources), params.corpus.near_duplicates
+    shards = {name: read_json(SENTENCES / name / SUMMARY)["shards"] for name in sources}
+    work = work_folder("corpus", shards, near and near.model_dump())
+    counts = write_corpus({name: SENTENCES / name for name in sources}, work, near=near)
     suite, report = EXPECTATIONS / "corpus.yaml", VALIDATION_REPORTS / "corpus.html"
     validate(shard_paths(work), suite, {"sources": sources}, report, "Corpus")
     with atomic_write(CORPUS) as temporary:
         shutil.move(work, temporary)
-    print(f"corpus: {counts['kept']:,} sentences, {counts['duplicates']:,} duplicates removed")
+    near_ones = f" and {counts['near_duplicates']:,} near-duplicates" if near else ""
+    print(f"corpus: {counts['kept']:,} sentences, {counts['duplicates']:,} duplicates{near_ones} removed")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from textbook.params import Params, entry
 from textbook.ray_tasks import run_all
 from textbook.tables.dataset_parts import DatasetPart, cut_dataset, is_streamed
 from textbook.tables.files import Part, choose_tables, cut_table, table_size
+from textbook.tables.remote import is_remote, list_remote
 
 
 def main(params: Params, name: str) -> None:
@@ -32,7 +33,10 @@ def main(params: Params, name: str) -> None:
 
 
 def _cut(asset: Path, pattern: str) -> Mapping[Part | DatasetPart, str]:
-    """The parts of an asset in order, each with the hash of its file, which is checked."""
+    """The parts of an asset in order, each with the hash (or the version) of its file, which is checked."""
+    if is_remote(asset):
+        url, versions = list_remote(asset)
+        return {part: versions[table] for table in choose_tables(versions, pattern, url) for part in cut_table(table)}
     if is_streamed(asset):
         return dict(cut_dataset(asset).items())
     root, hashes = list_files(asset)

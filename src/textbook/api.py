@@ -87,7 +87,7 @@ def contextualize(task: Texts, general: Iterable[str], *, evaluation: Texts = ()
         corpus, index, book = (Path(temporary) / part for part in ("corpus", "index", "book.parquet"))
         source = Path(temporary) / "general.parquet"
         pq.write_table(_sentences(general, bounds), source)
-        write_corpus({"general": source}, corpus)
+        write_corpus({"general": source}, corpus, near=bounds.near_duplicates)
         build_index(read_shards(corpus), index, ranking, corpus_hash(corpus))
         selected = select_sentences(open_index(index, corpus_hash(corpus)), corpus, anchors, selection, stop_words)
         write_selection(selected, corpus, leaks, book)

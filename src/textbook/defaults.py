@@ -10,7 +10,7 @@ from textbook.params_file import check_section
 S = TypeVar("S", bound=Section)
 
 DEFAULTS: Mapping[type[Section], Mapping[str, Any]] = {
-    Corpus: {"language": "en", "min_words": 4, "max_words": 64, "max_characters": 2000},
+    Corpus: {"language": "en", "min_words": 4, "max_words": 64, "max_characters": 2000, "near_duplicates": None},
     Index: {"engine": "bm25s", "k1": 1.2, "b": 0.75},
     Textbooks: {"leak_ngram": 8},
     Contextualized: {"k": 40, "budget": None, "pairs": "overlap", "phrases": 20, "blend": 0.0},

@@ -68,6 +68,14 @@ class PathAsset(Section):
     link `reviews.csv` is a CSV file wherever it leads."""
 
 
+class UrlAsset(Section):
+    """Tables in an object store or on a web server, for sources of the corpus. They are read in place."""
+
+    url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://\S+$")]
+    """URL of a file or folder, such as `s3://bucket/folder`, on any file system that fsspec knows. The library of the
+    file system finds the credentials, mostly in the environment; they are never written here."""
+
+
 class HubAsset(Section):
     """A model or data set on the Hugging Face hub."""
 
@@ -134,6 +142,8 @@ class Assets(Section):
     """Assets in zip archives that are split over several wheels."""
     path: dict[Name, PathAsset]
     """Assets on this machine."""
+    url: dict[Name, UrlAsset]
+    """Tables in object stores and on web servers."""
     hub: dict[Name, HubAsset]
     """Models, and files of data, on the Hugging Face hub."""
     dataset: dict[Name, DatasetAsset]
@@ -147,7 +157,7 @@ class Assets(Section):
 
     def fetched(self) -> list[str]:
         """The names of the assets that are fetched rather than trained here, sorted."""
-        return sorted([*self.wheel, *self.archive, *self.path, *self.hub, *self.dataset])
+        return sorted([*self.wheel, *self.archive, *self.path, *self.url, *self.hub, *self.dataset])
 
 
 class Table(Section):
@@ -179,6 +189,26 @@ class Source(Table):
     """Column with the text. Text files have a single column, `text`. Default: `text`."""
 
 
+class NearDuplicates(Section):
+    """Sentences that nearly repeat an earlier one. They are left out of the corpus, as exact duplicates always are.
+
+    Sentences are similar by the shingles they share, which are runs of consecutive words; case and punctuation do not
+    matter. MinHash-LSH finds about 98 % of the pairs that are just similar enough, and more of those that are more
+    similar; the similarity of each pair is computed before a sentence goes. Of similar sentences, the first one stays.
+    """
+
+    threshold: Annotated[float, Field(ge=0.5, le=1)]
+    """Least similarity of a near-duplicate to a sentence that stays: the number of shingles in both, divided by the
+    number in either. With shingles of two words, 0.8 takes a sentence of 20 words for a near-duplicate if one word
+    inside is another one, but not a sentence of 10 words."""
+    words: Annotated[int, Field(gt=0, le=20)]
+    """Number of words in a shingle. With 1, the order of the words does not matter. A shorter sentence is one
+    shingle."""
+    hashes: Annotated[int, Field(ge=64, le=1024)]
+    """Most MinHash numbers of a sentence. More of them save comparisons of dissimilar sentences, and take time and disk
+    in proportion."""
+
+
 class Corpus(Section):
     """General text, and how it is split into sentences."""
 
@@ -193,6 +223,8 @@ class Corpus(Section):
     max_characters: PositiveInt
     """Maximum length of a sentence in characters; longer ones are dropped. It removes text that is not prose and has
     few words for its length."""
+    near_duplicates: NearDuplicates | None
+    """Leave out sentences that nearly repeat an earlier one; null: only those that repeat one exactly."""
 
 
 class Task(Table):

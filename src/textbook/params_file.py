@@ -262,6 +262,9 @@ def _asset_contradictions(params: Params, references: Mapping[str, str]) -> list
                     f"corpus.sources.{source}.files = {settings.files!r}: must be left out, because {key}"
                     " is streamed; it has splits"
                 )
+    for name in params.assets.url:
+        for other in (other for other, used in references.items() if used == name and not other.startswith("corpus.")):
+            problems.append(f"{other} = {name!r}: must not be at a URL; only a source of the corpus can be")
     for key, path in paths.items():
         if path.startswith("~"):  # DVC, which watches the path for changes, does not expand it
             problems.append(f"{key} = {path!r}: `~` is not expanded; write {os.path.expanduser(path)!r}")

@@ -10,14 +10,8 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textbook.corpus.duplicates import (
-    Stretch,
-    _canonical_bytes,
-    count_duplicates,
-    cut_shards,
-    duplicates_in,
-    find_duplicates,
-)
+from textbook.corpus.duplicates import _canonical_bytes, find_duplicates
+from textbook.corpus.stretches import Stretch, count_places, cut_shards, places_in
 from textbook.words import canonical
 
 shards_of_text = st.lists(st.lists(st.text("aA éÉ\u0301\n", max_size=2)), max_size=4)
@@ -46,9 +40,9 @@ def test_all_but_the_first_of_equal_sentences_are_found(
     with TemporaryDirectory() as name:
         stretches = cut_shards(write_shards(Path(name), shards, group_rows), stretch_rows)
         files = find_duplicates(stretches, Path(name) / "work", bucket_rows)
-        places = duplicates_in(files, 0, len(sentences)).tolist()
-        between = duplicates_in(files, start, stop).tolist()
-        counts = count_duplicates(files, np.array([0, start, stop, len(sentences)])).tolist()
+        places = places_in(files, 0, len(sentences)).tolist()
+        between = places_in(files, start, stop).tolist()
+        counts = count_places(files, np.array([0, start, stop, len(sentences)])).tolist()
     expected = repeats(sentences)
     assert places == expected
     assert between == [place for place in expected if start <= place < stop]
@@ -103,4 +97,4 @@ def test_hashes_take_24_bytes_a_sentence_on_disk(tmp_path: Path) -> None:
 def test_an_empty_input_has_no_duplicates(tmp_path: Path) -> None:
     stretches = cut_shards(write_shards(tmp_path, [[], []], 2))
     assert stretches == list[Stretch]()
-    assert duplicates_in(find_duplicates(stretches, tmp_path / "work"), 0, 10).tolist() == []
+    assert places_in(find_duplicates(stretches, tmp_path / "work"), 0, 10).tolist() == []

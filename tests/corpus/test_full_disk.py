@@ -9,17 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from textbook.corpus.duplicates import cut_shards, find_duplicates
+from textbook.corpus.duplicates import find_duplicates
 from textbook.corpus.merge import write_corpus
+from textbook.corpus.near_duplicates import find_near_duplicates
 from textbook.corpus.sentences import sentence_shards, write_sentences
 from textbook.corpus.shards import take_sentences
+from textbook.corpus.stretches import cut_shards
 from textbook.disk import is_disk_full
-from textbook.params import Corpus, Source
+from textbook.params import Corpus, NearDuplicates, Source
 from textbook.tables.files import Part
 
 SENTENCES = 2_000
 LIMIT = 10_000  # bytes per file
-BOUNDS = Corpus(sources={}, language="en", min_words=1, max_words=64, max_characters=2000)
+BOUNDS = Corpus(sources={}, language="en", min_words=1, max_words=64, max_characters=2000, near_duplicates=None)
+NEAR = NearDuplicates(threshold=0.8, words=2, hashes=64)
 
 
 def split(folder: Path, name: str) -> None:
@@ -29,6 +32,9 @@ def split(folder: Path, name: str) -> None:
 WRITERS: dict[str, Callable[[Path], object]] = {
     "sentences": lambda folder: split(folder, "again"),
     "hashes": lambda folder: find_duplicates(cut_shards(sentence_shards(folder / "sentences")), folder / "work"),
+    "keys": lambda folder: find_near_duplicates(
+        cut_shards(sentence_shards(folder / "sentences")), [], folder / "work", NEAR
+    ),
     "corpus": lambda folder: write_corpus({"web": folder / "sentences"}, folder / "corpus again"),
     "rows": lambda folder: list(take_sentences(folder / "corpus", np.arange(SENTENCES), folder)),
 }

@@ -23,7 +23,7 @@ from textbook.params import Corpus, Source
 from textbook.tables.files import Part
 
 SOURCE = Source(asset="web", column="text")
-BOUNDS = Corpus(sources={}, language="en", min_words=1, max_words=9, max_characters=50)
+BOUNDS = Corpus(sources={}, language="en", min_words=1, max_words=9, max_characters=50, near_duplicates=None)
 
 HARD = {
     "titles and initials": ["Dr. Smith met Mr. T. S. Eliot at 5 p.m. on Jan. 3.", "He left."],
@@ -184,7 +184,7 @@ from textbook.params import Corpus, Source
 from textbook.tables.files import Part
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 source = Source(asset="web", column="text")
-bounds = Corpus(sources={}, language="en", min_words=1, max_words=9, max_characters=50)
+bounds = Corpus(sources={}, language="en", min_words=1, max_words=9, max_characters=50, near_duplicates=None)
 parts = {Part(str(path)): path.name for path in sorted(Path(sys.argv[1]).iterdir())}
 print(write_sentences(parts, Path(sys.argv[2]), source, bounds, "code"))
 """

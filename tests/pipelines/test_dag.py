@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from pipelines.code import DOES_NOT_DECIDE, PACKAGES, source_files
-from textbook.params import Params
+from textbook.params import NearDuplicates, Params
 
 ROOT = Path(__file__).parents[2]
 CODE = ("src/", "pipelines/", "tracking/")
@@ -38,7 +38,11 @@ NOT_READ = {
         "distill.cuda_graphs": "affects only the speed",
         "distill.deterministic": "affects only the last bits, on a GPU",
         "distill.shard_teacher": "affects only where the teacher runs",
-    }
+    },
+    "sentences": {
+        f"corpus.near_duplicates.{name}": "sentences are compared when the sources are merged"
+        for name in NearDuplicates.model_fields
+    },
 }
 Stage = dict[str, Any]
 
@@ -153,7 +157,8 @@ def resolved(chain: str) -> list[str]:
 def annotation_of(chain: str) -> Any:
     section: Any = Params
     for name in chain.split("."):
-        section = section.model_fields[name].annotation
+        kinds = get_args(section) if isinstance(section, UnionType) else (section,)  # a section, or a section or null
+        section = next(kind for kind in kinds if hasattr(kind, "model_fields")).model_fields[name].annotation
     return section
 
 

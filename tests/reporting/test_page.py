@@ -162,8 +162,8 @@ EMPTY = SweepSection([], [], "", [], [], {})
 def render(tmp_path):
     """A function that renders a page from sections."""
 
-    def render_page(tasks, sweep=EMPTY, analysis=None, scale=None):
-        write_page(tasks, sweep, analysis, scale, tmp_path / "report.html")
+    def render_page(tasks, sweep=EMPTY, analysis=None, scale=None, corpus=None):
+        write_page(tasks, sweep, corpus or {}, analysis, scale, tmp_path / "report.html")
         return (tmp_path / "report.html").read_text()
 
     return render_page
@@ -243,8 +243,17 @@ def test_what_is_missing_is_said_or_left_out(render):
     html = render([bare])
     assert "On no validation text does the student fail where its teacher doesn't." in html
     assert "The student is not registered." in html
-    for absent in ("says ", "hashes in DVC", *OF_SWEEPS, "Estimate for"):
+    for absent in ("says ", "hashes in DVC", *OF_SWEEPS, "Estimate for", "The general"):
         assert absent not in html
+
+
+def test_the_report_says_what_was_left_out_of_the_general_text(render):
+    counts = {"sentences": 12345, "kept": 10000, "duplicates": 2000}
+    assert "12,345 sentences of the right length,\n2,000 were left out because they repeat an earlier one. 10,000" in (
+        render([TASK], corpus=counts)
+    )
+    html = render([TASK], corpus={**counts, "near_duplicates": 345})
+    assert "repeat an earlier one, and 345 because they nearly do (<code>corpus.near_duplicates</code>). 10,000" in html
 
 
 def test_the_errors_of_a_scale_are_named_so(render):

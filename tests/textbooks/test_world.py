@@ -68,7 +68,7 @@ def test_a_textbook_is_made_without_evaluation_data(language: str, tmp_path: Pat
     (tmp_path / "text.txt").write_text("\n".join([" ".join(sentences[:2]), short, *sentences, sentences[0].upper()]))
     if language == "th":  # a line is a sentence: Thai has no full stop
         (tmp_path / "text.txt").write_text("\n".join([*sentences, short, sentences[0]]))
-    bounds = Corpus(sources={}, language=language, min_words=3, max_words=20, max_characters=200)
+    bounds = Corpus(sources={}, language=language, min_words=3, max_words=20, max_characters=200, near_duplicates=None)
     parts = {Part(str(tmp_path / "text.txt")): "hash"}
     write_sentences(parts, tmp_path / "sentences", Source(asset="web"), bounds, "code")
     write_corpus({"web": tmp_path / "sentences"}, tmp_path / "corpus")

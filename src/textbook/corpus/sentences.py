@@ -69,7 +69,7 @@ def write_sentences(
     Raises:
         UserError: a table cannot be read, or lacks the column.
     """
-    rules = [source.model_dump(exclude={"asset", "files"}), bounds.model_dump(exclude={"sources"})]
+    rules = [source.model_dump(exclude={"asset", "files"}), bounds.model_dump(exclude={"sources", "near_duplicates"})]
     shared = [*rules, code, version("sentencex")]
     shards = {}  # parts with the same content have the same name, so they are split once
     for part, content in parts.items():

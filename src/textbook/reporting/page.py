@@ -93,14 +93,26 @@ class AnalysisSection:
 def write_page(
     sections: Sequence[TaskSection],
     sweep: SweepSection,
+    corpus: Mapping[str, int],
     analysis: AnalysisSection | None,
     scale: Scale | None,
     path: Path,
 ) -> None:
-    """Write the page atomically."""
+    """Write the page atomically.
+
+    Args:
+        corpus: numbers of sentences by name, as `write_corpus` counts them; empty if there is no corpus.
+    """
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     html = environment.get_template("page.html").render(
-        sections=sections, sweep=sweep, analysis=analysis, scale=scale, details=TABLE2, head=HEAD, note=NOTE
+        sections=sections,
+        sweep=sweep,
+        corpus=corpus,
+        analysis=analysis,
+        scale=scale,
+        details=TABLE2,
+        head=HEAD,
+        note=NOTE,
     )
     with atomic_write(path) as temporary:
         temporary.write_text(html, encoding="utf-8")

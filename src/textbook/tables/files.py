@@ -1,7 +1,7 @@
 """Table files: finding them, recognising their format, and cutting large ones into parts."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +13,7 @@ from textbook.assets.walk import walk_files
 from textbook.errors import UserError, first_line
 from textbook.files import is_hidden
 from textbook.tables.lines import cut_lines
+from textbook.tables.remote import is_url, naming_url, open_url
 
 FORMATS = (".parquet", ".csv", ".tsv", ".jsonl", ".txt")
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
@@ -25,6 +26,7 @@ class Part:
     """A part of a table: row groups of Parquet, bytes of an uncompressed text or JSONL file, otherwise all of it."""
 
     path: str
+    """Path or URL."""
     start: int = 0
     stop: int | None = None
     """End of the part, exclusive; None: the end of the table."""
@@ -111,14 +113,15 @@ def cut_table(path: str, part_bytes: int = PART_BYTES) -> list[Part]:
 @contextmanager
 def naming_file(path: str) -> Iterator[None]:
     """Turn errors of reading a file into a `UserError` that names it, on one line."""
-    try:
-        yield
-    except UserError:
-        raise
-    except (pa.ArrowException, ValueError, OSError) as error:
-        raise UserError(f"{path}: {first_line(error)}") from None
+    with naming_url(path) if is_url(path) else nullcontext():
+        try:
+            yield
+        except UserError:
+            raise
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise UserError(f"{path}: {first_line(error)}") from None
 
 
 def open_table(path: str) -> pa.NativeFile:
-    """Open a file for Arrow."""
-    return pa.OSFile(path)
+    """Open a file, here or at a URL, for Arrow."""
+    return pa.PythonFile(open_url(path), "r") if is_url(path) else pa.OSFile(path)

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.commands.report import main as report
 from textbook.errors import UserError
-from textbook.files import read_rows, write_csv
+from textbook.files import read_rows, write_csv, write_json
 from textbook.params import Params
 from textbook.params_file import load_params
 
@@ -59,6 +59,15 @@ def test_the_links_lead_to_the_configured_server(params: Params, monkeypatch: py
     report(params)
     html = Path("reports/report.html").read_text(encoding="utf-8")
     assert 'href="https://runs.example.org/#/experiments/3/runs/abc"' in html
+
+
+def test_the_report_counts_the_sentences_of_the_corpus(params: Params) -> None:
+    write_csv(Path("reports/sweep.csv"), [CELL])
+    write_json(Path("data/corpus/corpus.json"), {"sentences": 9, "kept": 7, "duplicates": 2, "sha256": "abc"})
+    report(params)
+    html = Path("reports/report.html").read_text(encoding="utf-8")
+    assert "From its 9 sentences" in html
+    assert "abc" not in html.partition("The general text")[2]
 
 
 def test_without_outputs_the_error_names_the_next_command(params: Params) -> None:
