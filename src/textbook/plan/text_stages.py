@@ -25,6 +25,7 @@ UNPACK = 60e6  # bytes a second that are unpacked, hashed and moved into DVC's c
 # Seconds of one core for a megabyte of text, unless said otherwise.
 SPLIT = 0.1
 MERGE = 0.015
+NEAR = 0.2  # more for the search for near-duplicates
 CHECK = 0.06  # Great Expectations
 INDEX = 0.1
 SEARCH = 1e-6  # for each anchor: the index is read once, and its windows are searched for all anchors
@@ -68,7 +69,7 @@ def _sentences(project: Project, item: str) -> Cost:
 
 def _corpus(project: Project, _item: str) -> Cost:
     size = corpus_bytes(project.facts)
-    text = (MERGE + CHECK) * size / 1e6
+    text = (MERGE + CHECK + (NEAR if project.params.corpus.near_duplicates else 0.0)) * size / 1e6
     return Cost(project.seconds(CHECKED + REPORT, text), CORPUS_SHARE * size, CORPUS_SHARE * size, _text_memory(size))
 
 
@@ -150,6 +151,7 @@ TEXT_STAGES: Mapping[str, StageCost] = {
     "archive": _fetched,
     "path": _local,
     "hub": _fetched,
+    "url": _light,
     "folder": _light,
     "dataset": _fetched,
     "sentences": _sentences,
