@@ -97,8 +97,9 @@ check: setup ## Lint, types and layers
 ui: setup ## Open MLflow on http://127.0.0.1:5000 (PORT=…)
 	@python -m pipelines.commands.ui "$$PORT"
 
-pull: setup ## Fetch a registered model as a Hugging Face folder: make pull TASK=rotten_tomatoes [ALIAS=champion]
-	@python -m pipelines.commands.pull $(if $(TASK),"$$TASK" "$$ALIAS")
+pull: setup ## Fetch a registered model as a Hugging Face folder: make pull TASK=rotten_tomatoes [ALIAS=…|MAX_MS=3 MAX_MB=10]
+	@python -m pipelines.commands.pull $(call given,MAX_MS,max-ms) $(call given,MAX_MB,max-mb) \
+		$(if $(TASK),"$$TASK" "$$ALIAS")
 
 rollback: setup ## Make the previous champion champion again: make rollback TASK=rotten_tomatoes [VERSION=1]
 	@python -m pipelines.commands.rollback $(if $(TASK),"$$TASK" "$$VERSION")

@@ -88,7 +88,7 @@ def evaluated_record(params: Params, task: str) -> Record:
         **adaptation_curves("scratch", models / "scratch"),
     }
     metric = params.task(task).metrics[0]
-    results = [columns(metric), *comparison(evaluated, metric)]
+    results = [columns(evaluated, metric), *comparison(evaluated, metric)]
     return replace(record, curves={**record.curves, **more_curves}, results=results)
 
 

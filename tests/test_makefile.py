@@ -20,7 +20,14 @@ WRONG = {
     "adopt": [["RESULTS=nonsense"], ["RESULTS=it's; touch ran"], []],
     "student": [["BUDGET=5s"], []],
     "ui": [["PORT=abc"], ["PORT=1'; touch ran; '"]],
-    "pull": [["TASK=nonsense"], ["TASK=it's", "ALIAS=a; touch ran"], []],
+    "pull": [
+        ["TASK=nonsense"],
+        ["TASK=it's", "ALIAS=a; touch ran"],
+        ["TASK=nonsense", "MAX_MS=3", "MAX_MB=1"],
+        ["TASK=nonsense", "MAX_MB='; touch ran; '"],
+        ["TASK=nonsense", "MAX_MS=0"],
+        [],
+    ],
     "rollback": [["TASK=nonsense", "VERSION=first"], []],
 }
 WITHOUT_ARGUMENTS = {

@@ -116,6 +116,8 @@ SAVED = {"name": "saved", "stream": True}
             {"tasks.mood.validation": ["dev", "web"]},
             "tasks.mood.holdout = 10: gives one validation split, but validation",
         ),
+        ({"tasks.mood.test": "train"}, "tasks.mood.test = 'train': must be another split than those for training and"),
+        ({"tasks.match.test": "validation"}, "tasks.match.test = 'validation': must be another split than those for"),
     ],
 )
 def test_contradictory_values_are_rejected(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:

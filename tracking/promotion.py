@@ -17,8 +17,10 @@ from tracking.registry import CHALLENGER, CHAMPION, REASONS, version_with_alias
 
 DECISION = "gate.decision"  # tag of a version that was judged: one of the four values below
 PROMOTED, REFUSED, ROLLED_BACK = "promoted", "refused", "rolled back"
-NOT_WORTH_IT = "not worth it"  # refused because of the baselines; judged again once `registry.allow_worse` is set
+NOT_WORTH_IT = "not worth it"  # refused because of the baselines
 TRAINING_ROWS = "training_rows"  # tag of a version: the number of labelled rows it was trained on
+JUDGED_BY = "gate.rules"  # tag of a version that was judged: the section `registry` as it was then
+AS_FAST = 1.05  # two versions are as fast if neither takes more than this times as long: less is noise
 _LOGGED_MODEL = "models:/"  # prefix of the source of a version that this project registers
 
 
@@ -32,6 +34,8 @@ class Measured:
     """CPU time for one text, in milliseconds."""
     training_rows: int
     """The number of labelled rows it was trained on."""
+    behind: float
+    """Percentage points by which it scores below the task's present teacher."""
 
 
 Compare = Callable[[Path, int], tuple[Measured, Measured]]
@@ -44,29 +48,48 @@ def compare_versions(champion: Measured, challenger: Measured, rules: Registry) 
     Returns:
         Whether the challenger replaces the champion, and a line on each rule.
     """
-    gain = challenger.score - champion.score
+    scores = f"score {challenger.score:.2f}, champion {champion.score:.2f}"
+    times = f"{challenger.ms_per_sentence:.2f} ms per text, champion {champion.ms_per_sentence:.2f}"
+    gains = challenger.score - champion.score > rules.margin
     slowdown = challenger.ms_per_sentence / champion.ms_per_sentence
-    passed = (
-        gain > rules.margin,
-        slowdown <= rules.max_slowdown,
-        challenger.training_rows >= rules.min_data * champion.training_rows,
-    )
-    texts = (
-        f"score {challenger.score:.2f}, champion {champion.score:.2f} (required: a gain of more than {rules.margin:g})",
-        f"{challenger.ms_per_sentence:.2f} ms per text, champion {champion.ms_per_sentence:.2f}"
-        f" (required: at most {rules.max_slowdown:g} times as long)",
+    if rules.fastest_within is None:
+        checks = [
+            (gains, f"{scores} (required: a gain of more than {rules.margin:g})"),
+            (slowdown <= rules.max_slowdown, f"{times} (required: at most {rules.max_slowdown:g} times as long)"),
+        ]
+    elif champion.behind > rules.fastest_within:
+        checks = [(True, f"{scores}, which is {_distance(champion.behind, rules.fastest_within)}")]
+    elif 1 / AS_FAST <= slowdown <= AS_FAST:
+        checks = [(gains, f"{scores}; {times}: as fast (required: a gain of more than {rules.margin:g})")]
+    else:
+        checks = [(slowdown < 1, f"{times} (required: less time)")]
+    rows = (
         f"{challenger.training_rows} training rows, champion {champion.training_rows}"
-        f" (required: at least {rules.min_data:g} times as many)",
+        f" (required: at least {rules.min_data:g} times as many)"
     )
-    return all(passed), [f"{'yes' if ok else 'NO'}: {text}" for ok, text in zip(passed, texts, strict=True)]
+    checks.append((challenger.training_rows >= rules.min_data * champion.training_rows, rows))
+    return all(passed for passed, _ in checks), [f"{'yes' if passed else 'NO'}: {text}" for passed, text in checks]
+
+
+def _distance(behind: float, within: float) -> str:
+    """How far a version is from its teacher, and how far it may be."""
+    side = "below" if behind > 0 else "above"
+    return f"{abs(behind):.2f} points {side} the teacher (registry.fastest_within: at most {within:g} below)"
 
 
 def pass_gate(
-    client: MlflowClient, task: str, version: str, compare: Compare, rules: Registry, *, warning: str = ""
+    client: MlflowClient,
+    task: str,
+    version: str,
+    compare: Compare,
+    rules: Registry,
+    *,
+    warning: str = "",
+    behind: float = 0.0,
 ) -> str:
     """Decide whether a version becomes champion, and tag the version with the decision and its reasons.
 
-    A version is judged only once, except that one which was not worth it is judged again when the rules allow it. It
+    A version is judged only once, except that one which was refused is judged again when the rules have changed. It
     becomes champion without a comparison if there is no champion, or if the registry says that the champion's model was
     deleted. If the comparison fails for any other reason, the version stays challenger and is judged the next time.
 
@@ -74,6 +97,8 @@ def pass_gate(
         compare: measures the champion and the version.
         warning: which baselines the version does not beat, in one line. It is then refused without a comparison, unless
             `rules.allow_worse`. Empty if it beats them all.
+        behind: percentage points by which the version scores below its teacher. If they are more than
+            `rules.fastest_within`, it is refused without a comparison.
 
     Returns:
         The alias of the version.
@@ -83,10 +108,12 @@ def pass_gate(
     """
     champion = version_with_alias(client, task, CHAMPION)
     is_champion = champion is not None and str(champion.version) == version
-    decided = client.get_model_version(task, version).tags.get(DECISION)
-    if decided and not (decided == NOT_WORTH_IT and rules.allow_worse and not is_champion):
+    tags, judged_by = client.get_model_version(task, version).tags, rules.model_dump_json()
+    decided = tags.get(DECISION)
+    judge_again = decided in (REFUSED, NOT_WORTH_IT) and tags.get(JUDGED_BY) != judged_by
+    if decided and (is_champion or not judge_again):
         return CHAMPION if is_champion else CHALLENGER
-    refusal = REFUSED
+    within, refusal = rules.fastest_within, REFUSED
     if is_champion:  # a process that was killed may have promoted it already
         promoted, reasons = True, ["yes: it is the champion"]
     elif warning and not rules.allow_worse:
@@ -95,10 +122,14 @@ def pass_gate(
             [f"NO: {warning} (to accept it, set registry.allow_worse: true)"],
             NOT_WORTH_IT,
         )
+    elif within is not None and behind > within:
+        promoted, reasons = False, [f"NO: {_distance(behind, within)}"]
     elif champion is None:
         promoted, reasons = True, ["yes: there is no champion"]
     else:
         promoted, reasons = _judge(client, task, version, champion, compare, rules)
+    if within is not None and behind <= within and not is_champion:
+        reasons = [f"yes: {_distance(behind, within)}", *reasons]
     if warning and rules.allow_worse:
         reasons = [f"yes: registry.allow_worse: {warning}", *reasons]
     client.set_model_version_tag(task, version, REASONS, "\n".join(reasons))
@@ -107,6 +138,7 @@ def pass_gate(
     if promoted:
         client.set_registered_model_alias(task, CHAMPION, version)
         client.delete_registered_model_alias(task, CHALLENGER)
+    client.set_model_version_tag(task, version, JUDGED_BY, judged_by)
     client.set_model_version_tag(task, version, DECISION, PROMOTED if promoted else refusal)
     return CHAMPION if promoted else CHALLENGER
 

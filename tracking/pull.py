@@ -13,25 +13,18 @@ from textbook.errors import UserError
 from textbook.files import atomic_write
 from tracking.address import reason
 from tracking.pulled import arrange, check_contents, check_names
-from tracking.registry import CHALLENGER, CHAMPION, CHECKSUM, REASONS, checksums, version_with_alias
+from tracking.registry import CHALLENGER, CHAMPION, CHECKSUM, REASONS, checksums, not_registered, version_with_alias
 from tracking.store import connect
 
 
 def pull(task: str, alias: str, folder: Path) -> str:
-    """Download the version of a task's model with an alias, and verify all its files.
-
-    `mlflow models serve -m FOLDER` can serve the folder.
-
-    The hashes of the files are tags of the version. They show that a file was damaged or replaced in the artefact
-    store. They do not protect from someone who may write to the registry, and could change the tags too: such a person
-    decides what the model answers. But no code of theirs runs, because only files that hold data are taken (`pulled`).
+    """Download the version of a task's model with an alias; see `download`.
 
     Returns:
         The version.
 
     Raises:
-        UserError: there is no such model, its files are missing or differ from the registered ones, or it has files
-            that no model of this project has.
+        UserError: there is no such model, or it cannot be downloaded.
     """
     client = connect()
     version = version_with_alias(client, task, alias)
@@ -41,15 +34,26 @@ def pull(task: str, alias: str, folder: Path) -> str:
                 f"model {task!r} has no {CHAMPION}, only a {CHALLENGER}, whose tag {REASONS} says why;"
                 f" to fetch it all the same, run `make pull TASK={task} ALIAS={CHALLENGER}`"
             )
-        names = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
-        raise UserError(
-            f"no model {task!r} with the alias {alias!r} is registered (registered: {names});"
-            f" to register this project's model, run `dvc repro --force --single-item register@{task}`"
-        )
-    model = f"model {task!r} version {version.version}"
+        raise not_registered(client, task, f" with the alias {alias!r}")
+    download(version, folder)
+    return str(version.version)
+
+
+def download(version: ModelVersion, folder: Path) -> None:
+    """Download a version, and verify all its files. `mlflow models serve -m FOLDER` can serve the folder.
+
+    The hashes of the files are tags of the version. They show that a file was damaged or replaced in the artefact
+    store. They do not protect from someone who may write to the registry, and could change the tags too: such a person
+    decides what the model answers. But no code of theirs runs, because only files that hold data are taken (`pulled`).
+
+    Raises:
+        UserError: its files are missing or differ from the registered ones, or it has files that no model of this
+            project has.
+    """
+    model, uri = f"model {version.name!r} version {version.version}", f"models:/{version.name}/{version.version}"
     with tempfile.TemporaryDirectory() as name:
         try:
-            downloaded = Path(mlflow.artifacts.download_artifacts(f"models:/{task}/{version.version}", dst_path=name))
+            downloaded = Path(mlflow.artifacts.download_artifacts(uri, dst_path=name))
         except (MlflowException, RequestException, OSError) as error:
             if is_disk_full(error):
                 raise
@@ -59,7 +63,6 @@ def pull(task: str, alias: str, folder: Path) -> str:
         check_contents(downloaded, model)
         with atomic_write(folder) as temporary:
             arrange(downloaded, temporary, model)
-    return str(version.version)
 
 
 def _verify(source: Path, version: ModelVersion, model: str) -> None:

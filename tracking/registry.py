@@ -22,6 +22,8 @@ CHAMPION = "champion"  # alias of the version to use
 CHALLENGER = "challenger"  # alias of the newest version, until it becomes champion
 REASONS = "gate.reasons"  # tag of a version: the outcome of each rule of the gate, or why it could not be judged
 CHECKSUM = "sha256."  # prefix of the tags with the hash of each file of the model
+SCORE, MILLISECONDS, BYTES = "score", "ms_per_sentence", "bytes"
+"""Tags of a version: the figures of the stage `evaluate` on its student, when it was registered."""
 PAIR = ("text", "text_pair")  # the names of the inputs of a model of pairs
 REQUIREMENTS = ("torch", "transformers", "safetensors")
 ADDED_BY_MLFLOW = "registered_model_meta"  # a file that MLflow adds when it downloads a model
@@ -80,7 +82,8 @@ def logged_model(client: MlflowClient, run: Run) -> LoggedModel | None:
 def register(client: MlflowClient, task: str, run_id: str, tags: Mapping[str, str], description: str) -> str:
     """Register the model of a complete run under the task's name, as challenger.
 
-    If the model is registered already, its version stays. A registered model that was deleted is created again.
+    If the model is registered already, its version stays, and gets the tags that it lacks. A registered model that was
+    deleted is created again.
 
     Args:
         tags: additional tags for the version.
@@ -98,7 +101,10 @@ def register(client: MlflowClient, task: str, run_id: str, tags: Mapping[str, st
             client.create_registered_model(task)
         existing = client.search_model_versions(f"name = '{task}' AND run_id = '{run_id}'")
         if existing:
-            return str(existing[0].version)
+            version = str(existing[0].version)
+            for name in tags.keys() - existing[0].tags.keys():
+                client.set_model_version_tag(task, version, name, tags[name])
+            return version
         hashes = {name: value for name, value in model.tags.items() if name.startswith(CHECKSUM)}
         created = client.create_model_version(
             task,
@@ -128,3 +134,25 @@ def version_with_alias(client: MlflowClient, task: str, alias: str) -> ModelVers
         return client.get_model_version(task, str(version)) if version else None
     except MlflowException as error:
         raise UserError(f"registered model {task!r}: cannot be looked up ({reason(error)})") from None
+
+
+def all_versions(client: MlflowClient, task: str) -> list[ModelVersion]:
+    """The versions of a task's model, the oldest first; none if it is not registered.
+
+    Raises:
+        UserError: the registry does not answer.
+    """
+    try:
+        versions = client.search_model_versions(f"name = '{task}'")
+    except MlflowException as error:
+        raise UserError(f"registered model {task!r}: cannot be looked up ({reason(error)})") from None
+    return sorted(versions, key=lambda version: int(version.version))
+
+
+def not_registered(client: MlflowClient, task: str, which: str = "") -> UserError:
+    """The error that a task has no registered model, or none of a kind, such as one with an alias."""
+    names = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
+    return UserError(
+        f"no model {task!r}{which} is registered (registered: {names});"
+        f" to register this project's model, run `dvc repro --force --single-item register@{task}`"
+    )

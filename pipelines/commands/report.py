@@ -16,7 +16,7 @@ from textbook.reporting.grid import grids
 from textbook.reporting.nearness import nearness
 from textbook.reporting.page import AnalysisSection, SweepSection, write_page
 from textbook.reporting.scale import measured_scale
-from textbook.reporting.shapes import shape_tables
+from textbook.reporting.shapes import shape_models, shape_tables
 from textbook.reporting.size_charts import size_charts
 from textbook.reporting.snapshots import snapshot_curves
 from tracking.store import run_url
@@ -33,8 +33,10 @@ def main(params: Params) -> None:
         UserError: there are no outputs yet.
     """
     evaluated = {task: path for task in params.tasks if (path := EVALUATION / f"{task}.json").is_file()}
-    sections = [task_section(params, task, read_json(path)) for task, path in evaluated.items()]
     cells = _read("sweep.csv")
+    sections = [
+        task_section(params, task, read_json(path), shape_models(cells, task)) for task, path in evaluated.items()
+    ]
     rows = whole(cells)
     if not (rows or sections):
         raise UserError("report: there is nothing to report yet; run `dvc repro` or `make sweep` first")

@@ -9,10 +9,10 @@ from pipelines.paths import REPORTS
 from pipelines.worth import concern
 from textbook.files import read_json
 from textbook.params import Params
-from textbook.reporting.table import LABELS, NOTE, columns, comparison
+from textbook.reporting.table import LABELS, NOTE, ON_TEST, columns, comparison
 from textbook.reporting.verdict import verdict
 
-WIDE = 110  # characters that all columns need
+WIDE = 110  # characters that all columns need, without one for test data
 LEFT_OUT = ("parameters", "speed-up")  # on a narrower terminal
 
 
@@ -30,8 +30,9 @@ def main(params: Params) -> None:
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
         )
-        names = columns(metric)
-        shown = [place for place, name in enumerate(names) if console.width >= WIDE or name not in LEFT_OUT]
+        names = columns(figures, metric)
+        wide = WIDE + (len(ON_TEST) + 1 if ON_TEST in names else 0)
+        shown = [place for place, name in enumerate(names) if console.width >= wide or name not in LEFT_OUT]
         for place in shown:
             table.add_column(names[place], justify="right" if place else "left", no_wrap=place > 0)
         for row in comparison(figures, metric):

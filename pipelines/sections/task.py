@@ -11,10 +11,11 @@ from pipelines.worth import concern
 from textbook.files import read_json
 from textbook.params import Metric, Params
 from textbook.reporting.curves import curve
-from textbook.reporting.front import front_figure, smallest_close
+from textbook.reporting.front import Models, front_figure, smallest_close
 from textbook.reporting.headline import headline
 from textbook.reporting.page import TaskSection
 from textbook.reporting.samples import shown
+from textbook.reporting.shapes import NOTE
 from textbook.reporting.table import LABELS, columns, comparison, cost_table
 from textbook.reporting.verdict import verdict
 from textbook.textbooks.book import read_book
@@ -23,11 +24,12 @@ from textbook.training.engine.log import read_history
 EXAMPLES = 8
 
 
-def task_section(params: Params, task: str, figures: Mapping[str, Mapping[str, Any]]) -> TaskSection:
+def task_section(params: Params, task: str, figures: Mapping[str, Mapping[str, Any]], shapes: Models) -> TaskSection:
     """Read all that the report says of a task.
 
     Args:
         figures: the output of the stage `evaluate`, by name of the model.
+        shapes: the best student of each shape in the last sweep.
 
     Raises:
         UserError: an output of a stage is damaged, or was made for other validation data.
@@ -41,9 +43,9 @@ def task_section(params: Params, task: str, figures: Mapping[str, Mapping[str, A
         concern=concern(params, task, figures),
         verdict=verdict(figures, metric),
         gain=figures["student"]["score"] - figures["scratch"]["score"],
-        front=front_figure(figures, metric),
-        smallest=smallest_close(figures, metric),
-        rows=[columns(metric), *comparison(figures, metric)],
+        front=front_figure(figures, metric, shapes),
+        smallest=smallest_close(figures, metric, shapes) + f" {NOTE}" * bool(shapes),
+        rows=[columns(figures, metric), *comparison(figures, metric)],
         confusions=confusions,
         mistakes=mistakes,
         curves=_curves(task, metric),

@@ -18,10 +18,18 @@ from textbook.baselines.linear import FP32, LinearModel, Texts, fit_constant, fi
 from textbook.baselines.tfidf import TfidfFeatures
 from textbook.evaluation.cost import milliseconds
 from textbook.evaluation.metrics import measure_outputs
-from textbook.evaluation.predictions import PREDICTIONS, write_predictions
+from textbook.evaluation.predictions import splits_to_predict, write_predictions
 from textbook.files import atomic_write, write_json
 from textbook.params import Params
-from textbook.tasks.splits import TRAIN, VALIDATION, read_split, texts, validation_splits, with_classes
+from textbook.tasks.splits import (
+    TRAIN,
+    VALIDATION,
+    evaluation_splits,
+    read_split,
+    texts,
+    validation_splits,
+    with_classes,
+)
 from textbook.training.engine.device import Device, best_device
 from textbook.training.finetuning.labelled import labels_of
 
@@ -51,7 +59,7 @@ def main(params: Params, kind: Kind, task: str) -> None:
     """
     about, folder = with_classes(params.task(task), TASKS / task), TASKS / task
     train = read_split(folder, TRAIN)
-    tables = {split: read_split(folder, split) for split in validation_splits(folder)}
+    tables = {split: read_split(folder, split) for split in evaluation_splits(folder)}
     labels = {split: labels_of(table) for split, table in tables.items()}
     classes = None if about.regression else len(about.outputs)
     features: TfidfFeatures | EmbeddingFeatures | None = None
@@ -66,7 +74,7 @@ def main(params: Params, kind: Kind, task: str) -> None:
         model = fit_linear(features.standardise(texts(train)), labels_of(train), classes, features.strengths)
     answer = _answer(model, features)
     outputs = {split: answer(texts(table)) for split, table in tables.items()}
-    metrics = measure_outputs(outputs, labels, about.metrics)
+    metrics = measure_outputs(outputs, {split: labels[split] for split in validation_splits(folder)}, about.metrics)
     if isinstance(features, EmbeddingFeatures):
         features.move_to(CPU)
     first, second = texts(tables[VALIDATION].slice(0, params.evaluate.latency_sentences))
@@ -80,7 +88,8 @@ def main(params: Params, kind: Kind, task: str) -> None:
     }
     with atomic_write(MODELS / task / kind) as temporary:
         temporary.mkdir()
-        write_predictions(temporary / PREDICTIONS, labels[VALIDATION], {SEED: outputs[VALIDATION]})
+        for name, split in splits_to_predict(folder).items():
+            write_predictions(temporary / name, labels[split], {SEED: outputs[split]})
         write_json(temporary / "result.json", result)
     print(f"{task}: {kind}: {', '.join(f'{name} {100 * value:.1f}' for name, value in metrics.items())}")
 

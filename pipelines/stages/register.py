@@ -1,22 +1,21 @@
 """Stage `register@task`: complete the MLflow run of the student, and register the student.
 
 The new version is the challenger. It becomes the champion if it passes the gate: it must be better than simple
-baselines, by the figures of the stage `evaluate`, and better than the champion. Student and champion are measured here,
-in turns and on the same rows, because figures from another day, machine or validation set are not comparable.
+baselines, by the figures of the stage `evaluate`, and better than the champion, or faster with
+`registry.fastest_within`. Student and champion are measured here, in turns and on the same rows, because figures from
+another day, machine or validation set are not comparable.
 """
 
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from pipelines.cli import run
 from pipelines.paths import EVALUATION, MODELS, REGISTRY, TASKS
 from pipelines.record import evaluated_record
 from pipelines.worth import concern
 from textbook.errors import UserError
-from textbook.evaluation.cost import milliseconds, on_cpu
+from textbook.evaluation.cost import milliseconds, on_cpu, single_texts
 from textbook.evaluation.metrics import measure_on_validation
 from textbook.files import read_json, write_json
 from textbook.models.classifier import read_classifier
@@ -25,11 +24,10 @@ from textbook.params import Params
 from textbook.reporting.verdict import warning
 from textbook.tasks.splits import TRAIN, VALIDATION, read_split
 from textbook.training.engine.device import best_device
-from textbook.training.engine.tokens import collate
 from textbook.training.finetuning.labelled import read_labelled
 from tracking.card import summary
 from tracking.promotion import TRAINING_ROWS, Measured, pass_gate
-from tracking.registry import register
+from tracking.registry import BYTES, MILLISECONDS, SCORE, register
 from tracking.runs import record_cell
 from tracking.store import connect, experiment_id
 
@@ -48,15 +46,24 @@ def main(params: Params, task: str) -> None:
     record = replace(evaluated_record(params, task), concern=concern(params, task, figures))
     run_id = record_cell(client, experiment_id(client, params.tracking.experiment), record, begun_as=begun_as)
     rows = len(read_split(TASKS / task, TRAIN))
-    version = register(client, task, run_id, {TRAINING_ROWS: str(rows)}, summary(record))
-    compare, line = partial(_compare, params, task, rows), warning(figures, params.task(task).metrics[0])
-    alias = pass_gate(client, task, version, compare, params.registry, warning=line)
+    tags = {name: str(figures["student"][name]) for name in (SCORE, MILLISECONDS, BYTES)}
+    version = register(client, task, run_id, {TRAINING_ROWS: str(rows), **tags}, summary(record))
+    teacher_score = figures["teacher"]["score"]
+    alias = pass_gate(
+        client,
+        task,
+        version,
+        partial(_compare, params, task, rows, teacher_score),
+        params.registry,
+        warning=warning(figures, params.task(task).metrics[0]),
+        behind=round(teacher_score - figures["student"]["score"], 2),
+    )
     write_json(REGISTRY / f"{task}.json", {"model": task, "version": version, "alias": alias, "run_id": run_id})
     print(f"{task}: registered as version {version}, {alias}, run {run_id}")
 
 
 def _compare(
-    params: Params, task: str, student_rows: int, champion: Path, champion_rows: int
+    params: Params, task: str, student_rows: int, teacher_score: float, champion: Path, champion_rows: int
 ) -> tuple[Measured, Measured]:
     """Measure the champion in a folder and the new student on today's validation data.
 
@@ -76,15 +83,15 @@ def _compare(
         )
         scores.append(100 * next(iter(measure(model).values())))
         tokens = read_labelled(TASKS / task, VALIDATION, tokenizer, params.adapt.max_length).tokens
-        rows = np.arange(min(params.evaluate.latency_sentences, len(tokens)))
-        batches.append([collate(tokens, rows[n : n + 1], tokenizer.pad_token_id) for n in rows])
+        batches.append(single_texts(tokens, params.evaluate.latency_sentences, tokenizer.pad_token_id))
     times = [
         [milliseconds({"gate": on_cpu(model)}, inputs)["gate"] for model, inputs in zip(models, batches, strict=True)]
         for _ in range(ROUNDS)
     ]
     fastest = [min(turns) for turns in zip(*times, strict=True)]
     training_rows = champion_rows, student_rows
-    old, new = (Measured(*values) for values in zip(scores, fastest, training_rows, strict=True))
+    behind = [round(teacher_score - score, 2) for score in scores]
+    old, new = (Measured(*values) for values in zip(scores, fastest, training_rows, behind, strict=True))
     return old, new
 
 

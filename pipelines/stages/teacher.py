@@ -15,12 +15,12 @@ from pipelines.work import work_folder
 from textbook.assets.manifest import locate
 from textbook.errors import UserError
 from textbook.evaluation.metrics import measure_classifier, read_validation
-from textbook.evaluation.predictions import PREDICTIONS, write_predictions
+from textbook.evaluation.predictions import splits_to_predict, write_predictions
 from textbook.files import atomic_write, copy_folder, hash_folder, read_json, remove, write_json
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import check_relation_heads, check_supported, load_config, load_tokenizer
 from textbook.params import FineTuning, Params, Task, Teacher
-from textbook.tasks.splits import TRAIN, VALIDATION, with_classes
+from textbook.tasks.splits import TRAIN, with_classes
 from textbook.training.distributed.ray_workers import resolve_processes, run_processes
 from textbook.training.engine.checks import check_readable
 from textbook.training.engine.device import best_device, device_for
@@ -44,6 +44,8 @@ class _Job:
     processes: int
     train: Labelled
     measure: Measure
+    predicted: dict[str, Labelled]
+    """What the finished teacher predicts, by the name of the file with its predictions."""
 
     @property
     def plain(self) -> bool:
@@ -77,7 +79,7 @@ def main(params: Params, task: str) -> None:
         copy_folder(best / "model", temporary)
         job.tokenizer.save_pretrained(temporary)
         shutil.copy(best / "history.jsonl", temporary)
-        _write_predictions(job, task, temporary)
+        _write_predictions(job, temporary)
         for folder in tried if len(tried) > 1 else ():
             shutil.copy(folder / "history.jsonl", temporary / f"history-{folder.name}.jsonl")
         write_json(temporary / "result.json", {"runs": [metrics], "tried": list(tried.values())})
@@ -104,17 +106,22 @@ def _prepare(params: Params, task: str) -> _Job:
     pad_id = tokenizer.pad_token_id
     train = read_labelled(TASKS / task, TRAIN, tokenizer, settings.max_length)
     validation = read_validation(TASKS / task, tokenizer, settings.max_length)
-    for rows in (train, *validation.values()):  # here, where it takes no weights and no process
+    predicted = {
+        name: validation.get(split) or read_labelled(TASKS / task, split, tokenizer, settings.max_length)
+        for name, split in splits_to_predict(TASKS / task).items()
+    }
+    for rows in (train, *validation.values(), *predicted.values()):  # here, where it takes no weights and no process
         check_readable(config, rows.tokens, pad_id, whose="teacher", section="teacher")
     measure = partial(measure_classifier, splits=validation, metrics=about.metrics, pad_id=pad_id, device=best_device())
-    return _Job(settings, about, pretrained, tokenizer, processes, train, measure)
+    return _Job(settings, about, pretrained, tokenizer, processes, train, measure, predicted)
 
 
-def _write_predictions(job: _Job, task: str, folder: Path) -> None:
-    """Write the predictions of the finished teacher on validation data, for paired comparisons with students."""
-    rows = read_labelled(TASKS / task, VALIDATION, job.tokenizer, job.settings.max_length)
-    outputs = predict(read_classifier(folder), rows.tokens, pad_id=job.tokenizer.pad_token_id, device=best_device())
-    write_predictions(folder / PREDICTIONS, rows.labels, {job.settings.seed: outputs})
+def _write_predictions(job: _Job, folder: Path) -> None:
+    """Write the predictions of the finished teacher: on validation data, for paired comparisons, and on test data."""
+    model = read_classifier(folder)
+    for name, rows in job.predicted.items():
+        outputs = predict(model, rows.tokens, pad_id=job.tokenizer.pad_token_id, device=best_device())
+        write_predictions(folder / name, rows.labels, {job.settings.seed: outputs})
 
 
 def _train(job: _Job, trial: FineTuning, folder: Path) -> dict[str, float]:

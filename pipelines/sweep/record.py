@@ -1,12 +1,13 @@
 """The MLflow record of a cell of the grid."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from pipelines.record import start_record, with_student
 from pipelines.sweep.plan import artefacts
 from textbook.bundle.origin import origin_tags
-from textbook.cells.cell import DISTILLED, LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STUDENT, Cell
+from textbook.cells.cell import DISTILLED, LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STUDENT, TEST_SCORES, Cell
 from textbook.files import read_json
 from textbook.params import Params
 from textbook.training.engine.log import read_history
@@ -25,14 +26,20 @@ def start_cell_record(params: Params, cell: Cell, key: str, history: Path) -> Re
     return replace(record, student=cell.student)
 
 
-def cell_record(params: Params, cell: Cell, folder: Path) -> Record:
-    """The record of the finished cell in a folder."""
+def cell_record(params: Params, cell: Cell, folder: Path, cost: Mapping[str, float]) -> Record:
+    """The record of the finished cell in a folder.
+
+    Args:
+        cost: what its student costs; see `student_costs`.
+    """
     history = folder / DISTILLED / "history.jsonl"
     figures = read_json(folder / RESULT)
     tokens = training_tokens(read_history(history))
     metrics = {
         **{f"student/{name}": value for name, value in figures["scores"].items()},
         **{f"student/{name}": figures[name] for name in LEAD},
+        **{f"student/{name}": value for name, value in cost.items()},
+        **{f"student/{name}": figures[name] for name in TEST_SCORES if name in figures},
         **{name: figures[name] for name in RELATION_LOSSES},
         **costs(figures["seconds"], tokens, params.tracking.cost_per_hour, devices=params.sweep.gpus or 1),
     }

@@ -14,7 +14,8 @@ from mlflow import MlflowClient
 
 from pipelines.paths import REPORTS, textbook_files
 from pipelines.sweep.comparisons import compare_places
-from pipelines.sweep.plan import state_of
+from pipelines.sweep.costs import Cost, student_costs
+from pipelines.sweep.plan import is_done, state_of
 from pipelines.sweep.progress import DONE
 from pipelines.sweep.record import cell_record
 from textbook.cells.cell import DISTILLED, RESULT, SNAPSHOTS, Cell
@@ -38,10 +39,14 @@ def write_tables(
         task_params: the parameters of each task's cells.
         folders: the cells of the table with their folders, in the order of the rows.
     """
-    rows = [_row(task_params[cell.task], cell, folder, client, sweep) for cell, folder in folders.items()]
+    finished = {cell: folder for cell, folder in folders.items() if is_done(folder)}
+    costs = student_costs(task_params, finished)
+    rows = [
+        _row(task_params[cell.task], cell, folder, costs.get(cell, {}), client, sweep)
+        for cell, folder in folders.items()
+    ]
     columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
     snapshots = [line for row, folder in zip(rows, folders.values(), strict=True) for line in _snapshots(row, folder)]
-    finished = {cell: folder for (cell, folder), row in zip(folders.items(), rows, strict=True) if row["state"] == DONE}
     for path, lines in ((SNAPSHOT_TABLE, snapshots), (COMPARISONS, compare_places(task_params, finished))):
         if lines:
             write_csv(path, lines)
@@ -50,15 +55,15 @@ def write_tables(
     write_csv(SWEEP_TABLE, [{name: row.get(name) for name in columns} for row in rows])
 
 
-def _row(params: Params, cell: Cell, folder: Path, client: MlflowClient, sweep: SweepRun) -> dict[str, Any]:
+def _row(params: Params, cell: Cell, folder: Path, cost: Cost, client: MlflowClient, sweep: SweepRun) -> dict[str, Any]:
     """The row of a cell."""
     state = state_of(folder, params.sweep.asha)
     if state != DONE:
         return {**asdict(cell), "state": state}
-    run_id = record_cell(client, sweep.experiment, cell_record(params, cell, folder), parent=sweep.run_id)
+    run_id = record_cell(client, sweep.experiment, cell_record(params, cell, folder, cost), parent=sweep.run_id)
     figures = {name: value for name, value in read_json(folder / RESULT).items() if name != "scores"}
     origin = {"state": state, "run_id": run_id, "experiment_id": sweep.experiment}
-    return {**figures, **_reading(cell, folder, figures["steps"]), **origin}
+    return {**figures, **cost, **_reading(cell, folder, figures["steps"]), **origin}
 
 
 def _reading(cell: Cell, folder: Path, steps: int) -> dict[str, Any]:

@@ -255,8 +255,11 @@ class Task(Table):
     holdout: PositiveInt | Annotated[float, Field(gt=0, lt=1)] | None = None
     """Number of rows, or share of all rows, to hold out of the training data for validation, drawn with `seed`.
     Default: none; the asset must then have validation files."""
+    test: Name | PositiveInt | Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Rows for the final scores, which select nothing: the name of a split with its own files, or a number or share of
+    the training rows, drawn with `seed` after `holdout`. No textbook contains their texts. Default: none."""
     seed: Seed = 0
-    """Random seed of the hold-out. Default: 0."""
+    """Random seed of the rows that are held out. Default: 0."""
 
     @model_validator(mode="before")
     @classmethod
@@ -690,6 +693,11 @@ class Registry(Section):
     """Minimum number of training rows, as a share of the champion's."""
     allow_worse: bool
     """Also accept a student that is not worth it. Otherwise such a student is registered, but stays challenger."""
+    fastest_within: Annotated[float, Field(ge=0)] | None
+    """The champion is the fastest version that scores at most this many percentage points below its teacher: a new
+    version replaces a slower champion even if it scores lower, and one that is further below is never promoted. Then
+    `margin` decides between versions whose times differ by at most 5 percent, and `max_slowdown` has no effect. null:
+    the champion is the version with the best score that is not too slow."""
 
 
 class Params(Section):

@@ -292,6 +292,8 @@ def task_problems(task: Task) -> list[str]:
         problems.append(f"metrics = {task.metrics}: must name each metric once")
     if len({"train", *task.validation}) <= len(task.validation):
         problems.append(f"validation = {task.validation}: must name splits other than 'train', each once")
+    if task.test == "train" or (task.holdout is None and task.test in task.validation):
+        problems.append(f"test = {task.test!r}: must be another split than those for training and validation")
     if task.holdout is not None and len(task.validation) > 1:
         problems.append(
             f"holdout = {task.holdout}: gives one validation split, but validation names {', '.join(task.validation)}"

@@ -18,6 +18,7 @@ from ray.cluster_utils import Cluster
 
 PART = ["textbook=contextualized,contextualized+augmented", "init=random"]  # four cells
 PATIENCE = 600  # seconds until a test gives up waiting
+VARYING = ("seconds", "run_id", "ms_per_sentence")  # columns that differ between runs
 
 
 def start(project, *words, **environment):
@@ -45,8 +46,8 @@ def rows(project):
 
 
 def figures(table):
-    """The table without the columns that differ between runs."""
-    return [{name: value for name, value in row.items() if name not in ("seconds", "run_id")} for row in table]
+    """The table without the columns that vary."""
+    return [{name: value for name, value in row.items() if name not in VARYING} for row in table]
 
 
 def results(project):
@@ -91,6 +92,8 @@ def check_runs(project, table):
         assert run.info.status == "FINISHED"
         assert run.info.run_name == f"films · {row['init']} · {row['teacher']} · {row['textbook']}"
         assert run.data.metrics["student/accuracy"] == float(row["mean"])
+        for name in ("parameters", "bytes", "ms_per_sentence"):
+            assert run.data.metrics[f"student/{name}"] == float(row[name]) > 0
         cell = run.data.tags["textbook.cell"]
         assert [other.info.run_id for other in runs if other.data.tags.get("textbook.cell") == cell] == [row["run_id"]]
         losses = [metric.step for metric in client.get_metric_history(row["run_id"], "distill/loss")]

@@ -42,6 +42,16 @@ def test_the_smallest_model_close_to_the_teacher_is_named():
     )
 
 
+def test_the_shapes_of_a_sweep_are_on_the_front_too():
+    tiny = {"score": 82.4, "teacher_score": 83.3, "ms_per_sentence": 0.8, "bytes": 5_000_000}
+    assert "tiny (general) (5.0 MB, 0.8 CPU ms" in smallest_close(FIGURES, "accuracy", {"tiny (general)": tiny})
+    far = {**tiny, "teacher_score": 83.5}
+    assert "distilled student (" in smallest_close(FIGURES, "accuracy", {"tiny (general)": far})
+    assert front_figure(FIGURES, "accuracy", {"tiny (general)": tiny}).count(">tiny (general)<") == 2
+    models = {**FIGURES, "tiny": tiny}
+    assert not_dominated(models, "bytes") == ["majority", "tfidf", "tiny", "teacher"]
+
+
 def test_the_figure_has_a_panel_for_each_cost_and_a_label_for_each_model():
     svg = front_figure(FIGURES, "accuracy")
     assert svg.startswith("<svg")

@@ -115,6 +115,18 @@ def test_the_comparison_has_the_speed_up_over_the_teacher_and_the_spread_over_se
     assert cut[0] == "teacher cut to 3 layers"
 
 
+def test_scores_on_test_data_have_a_column_of_their_own():
+    tested = {
+        name: {**figure, "test": {"score": figure["score"] - 1, "score_std": 0.2, "seeds": figure["seeds"]}}
+        for name, figure in FIGURES.items()
+    }
+    assert columns(tested, "accuracy")[:4] == ("model", "accuracy", "on test data", "parameters")
+    teacher, scratch, *_ = comparison(tested, "accuracy")
+    assert teacher[:4] == ("teacher", "84.0", "83.0", "22.7 M")
+    assert scratch[1:4] == ("76.1 ± 0.5", "75.1 ± 0.2", "7.0 M")
+    assert len(teacher) == len(columns(tested, "accuracy")) == len(columns(FIGURES, "accuracy")) + 1
+
+
 def test_the_cost_table_has_operations_by_length_and_times_by_batch_size_and_length():
     head, teacher, _, student, _, cut = cost_table(FIGURES, "accuracy")
     assert head[1:] == ("GFLOPs, 16 tokens", "GFLOPs, 64 tokens", "ms/sentence, 1 x 16", "ms/sentence, 32 x 64")
@@ -132,7 +144,7 @@ TASK = TaskSection(
     gain=5.3,
     front=SVG,
     smallest="The smallest & best.",
-    rows=[columns("matthews"), *comparison(FIGURES, "matthews")],
+    rows=[columns(FIGURES, "matthews"), *comparison(FIGURES, "matthews")],
     confusions={"student": Confusion(["<b>no</b>", "yes"], np.array([[3, 1], [0, 4]]))},
     mistakes=[Mistake("<script>alert(1)</script>", "<b>no</b>", "<i>no</i> (90.0 %)", "yes (80.0 %)")],
     curves={"loss & epochs": SVG},
@@ -145,7 +157,16 @@ TASK = TaskSection(
 )
 SWEEP = SweepSection(
     GRIDS,
-    [ShapeTable("sst2", "accuracy", "84.0", ["<general>"], [("random", "task", "<tiny>", ["80.0 ± 1.0"])])],
+    [
+        ShapeTable(
+            "sst2",
+            "accuracy",
+            "84.0",
+            ["<general>"],
+            [("random", "task", "<tiny>", "8.0 MB", "0.8 ms", ["80.0 ± 1.0"])],
+            "The smallest <shape>.",
+        )
+    ],
     nearness(CELLS),
     FINDINGS,
     [SizeChart("sst2 · <random>", SVG, [("textbook", "texts"), ("<general>, top 20 %", "12,345")])],
@@ -197,8 +218,9 @@ def test_the_page_has_every_figure(render):
         "accuracy: contextualized is best",
         f'<a href="{URL}/run-of-general">run-of-general</a>',
         "<td>+2.5 ± 0.7</td>",
-        "<td>&lt;tiny&gt;</td><td>80.0 ± 1.0</td>",
+        "<td>&lt;tiny&gt;</td><td>8.0 MB</td><td>0.8 ms</td><td>80.0 ± 1.0</td>",
         "<td>&lt;general&gt;, top 20 %</td><td>12,345</td>",
+        "<p>The smallest &lt;shape&gt;.</p>",
     ):
         assert expected in html
     assert html.count("<svg") == 6

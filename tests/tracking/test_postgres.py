@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or list(
     filter(None, [shutil.which("initdb") and Path(str(shutil.which("initdb")))])
 )
-MEASURED = Measured(score=80.0, ms_per_sentence=2.0, training_rows=10)
+MEASURED = Measured(score=80.0, ms_per_sentence=2.0, training_rows=10, behind=0.0)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_sweep_and_its_models_over_postgresql(server, tiny_teacher, tmp_path):
         model=folder,
         example=["a great film"],
     )
-    rules = Registry(margin=1, max_slowdown=1, min_data=1, allow_worse=False)
+    rules = Registry(margin=1, max_slowdown=1, min_data=1, allow_worse=False, fastest_within=None)
     for digest, score in (("first", 80.0), ("second", 90.0)):
         run_id = record_cell(client, sweep.experiment, replace(record, digest=digest), parent=sweep.run_id)
         assert len(client.get_metric_history(run_id, "distill/loss")) == 50

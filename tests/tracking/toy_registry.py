@@ -10,8 +10,8 @@ from tracking.record import Input, Record
 from tracking.registry import register
 from tracking.runs import record_cell
 
-RULES = Registry(margin=0.5, max_slowdown=1.5, min_data=0.9, allow_worse=False)
-CHAMPION = Measured(score=80.0, ms_per_sentence=2.0, training_rows=1000)
+RULES = Registry(margin=0.5, max_slowdown=1.5, min_data=0.9, allow_worse=False, fastest_within=None)
+CHAMPION = Measured(score=80.0, ms_per_sentence=2.0, training_rows=1000, behind=0.5)
 
 
 def make_record(encoder, folder):
@@ -33,19 +33,19 @@ def make_record(encoder, folder):
     )
 
 
-def add(client, experiment, record, digest):
+def add(client, experiment, record, digest, **tags):
     """Register the record under another digest, and return the version."""
     run_id = record_cell(client, experiment, replace(record, digest=digest))
-    return register(client, "reviews", run_id, {TRAINING_ROWS: "1000"}, "from a test")
+    return register(client, "reviews", run_id, {TRAINING_ROWS: "1000", **tags}, "from a test")
 
 
 def no_comparison(_folder, _rows):
     raise AssertionError("there is no champion to compare with")
 
 
-def with_score(score):
-    """A comparison in which the new version has a given score."""
-    return lambda folder, rows: (replace(CHAMPION, training_rows=rows), replace(CHAMPION, score=score))
+def with_score(score, **changes):
+    """A comparison in which the new version has a given score, and is otherwise like the champion but for changes."""
+    return lambda folder, rows: (replace(CHAMPION, training_rows=rows), replace(CHAMPION, score=score, **changes))
 
 
 def aliases(client):

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from textbook.adaptation.seed import HISTORY, METRICS, MODEL, SeedJob
 from textbook.adaptation.side_by_side import run_seeds
-from textbook.evaluation.predictions import PREDICTIONS, read_predictions, write_predictions
+from textbook.evaluation.predictions import PREDICTIONS, TEST_PREDICTIONS, read_predictions, write_predictions
 from textbook.files import atomic_write, read_json, remove, write_json
 from textbook.models.classifier import read_classifier
 from textbook.models.encoder import load_tokenizer
@@ -43,7 +43,8 @@ def adapt_encoder(
         teacher: a Hugging Face folder, whose tokenizer is used. Its predictions are those of `settings.targets`.
         data: the folder of the prepared task; see `textbook.tasks.prepare`.
         target: gets the best model on validation data as a Hugging Face folder, and of every seed the metrics
-            (`result.json`), the history and the predictions on the first validation split.
+            (`result.json`), the history and the predictions on the first validation split, and on the test split if
+            there is one.
         train_words: train the word embeddings too.
 
     Raises:
@@ -98,8 +99,10 @@ def _collect(jobs: Sequence[SeedJob], metric: Metric, folder: Path) -> None:
         path.rename(folder / path.name)
     for job in jobs:
         (job.folder / HISTORY).rename(folder / f"history-{job.seed}.jsonl")
-    labels, _ = read_predictions(jobs[0].folder / PREDICTIONS)
-    outputs = {job.seed: read_predictions(job.folder / PREDICTIONS)[1][job.seed] for job in jobs}
-    write_predictions(folder / PREDICTIONS, labels, outputs)
+    for name in (PREDICTIONS, TEST_PREDICTIONS):
+        if (jobs[0].folder / name).is_file():
+            labels, _ = read_predictions(jobs[0].folder / name)
+            outputs = {job.seed: read_predictions(job.folder / name)[1][job.seed] for job in jobs}
+            write_predictions(folder / name, labels, outputs)
     seeds = [job.seed for job in jobs]
     write_json(folder / "result.json", {"runs": runs, "seeds": seeds, "best_seed": seeds[best]})

@@ -13,11 +13,11 @@ from safetensors.numpy import load_file
 from transformers import PreTrainedTokenizerBase
 
 from textbook.evaluation.metrics import measure_classifier, read_validation
-from textbook.evaluation.predictions import PREDICTIONS, write_predictions
+from textbook.evaluation.predictions import splits_to_predict, write_predictions
 from textbook.files import write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
-from textbook.tasks.splits import TRAIN, VALIDATION
+from textbook.tasks.splits import TRAIN
 from textbook.training.engine.device import best_device
 from textbook.training.engine.log import log_to_file
 from textbook.training.finetuning.finetune import ReportStep, finetune
@@ -69,6 +69,8 @@ class SeedData:
     tokenizer: PreTrainedTokenizerBase
     train: Labelled
     validation: dict[str, Labelled]
+    predicted: dict[str, Labelled]
+    """What the finished model predicts, by the name of the file with its predictions."""
     objective: Objective
 
 
@@ -77,13 +79,17 @@ def read_seed_data(job: SeedJob) -> SeedData:
     tokenizer = load_tokenizer(job.teacher)
     train = read_labelled(job.data, TRAIN, tokenizer, job.settings.max_length)
     validation = read_validation(job.data, tokenizer, job.settings.max_length)
+    predicted = {
+        name: validation.get(split) or read_labelled(job.data, split, tokenizer, job.settings.max_length)
+        for name, split in splits_to_predict(job.data).items()
+    }
 
     def read_targets() -> NDArray[np.float32]:
         assert job.targets, "the teacher's predictions are needed and not given"
         return load_file(job.targets)["logits"]
 
     objective = make_objective(job.settings, train.labels, len(job.task.outputs), read_targets)
-    return SeedData(tokenizer, train, validation, objective)
+    return SeedData(tokenizer, train, validation, predicted, objective)
 
 
 def adapt_with_seed(job: SeedJob, data: SeedData, report: ReportStep | None = None) -> None:
@@ -98,7 +104,7 @@ def adapt_with_seed(job: SeedJob, data: SeedData, report: ReportStep | None = No
     task, settings, device, pad_id = job.task, job.settings, best_device(), data.tokenizer.pad_token_id
     model = load_classifier(job.encoder, task.outputs, job.seed, regression=task.regression)
     model.get_input_embeddings().requires_grad_(job.train_words)
-    for rows in data.validation.values():
+    for rows in (*data.validation.values(), *data.predicted.values()):
         check_labelled(model.config, rows, pad_id, "adapt")
     metrics = finetune(
         model,
@@ -115,9 +121,9 @@ def adapt_with_seed(job: SeedJob, data: SeedData, report: ReportStep | None = No
         log=log_to_file(job.folder / HISTORY),
         report=report,
     )
-    rows = data.validation[VALIDATION]
-    outputs = predict(model, rows.tokens, pad_id=pad_id, device=device)
+    for name, rows in data.predicted.items():
+        outputs = predict(model, rows.tokens, pad_id=pad_id, device=device)
+        write_predictions(job.folder / name, rows.labels, {job.seed: outputs})
     model.save_pretrained(job.folder / MODEL)
     data.tokenizer.save_pretrained(job.folder / MODEL)
-    write_predictions(job.folder / PREDICTIONS, rows.labels, {job.seed: outputs})
     write_json(job.folder / METRICS, metrics)

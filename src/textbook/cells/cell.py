@@ -19,6 +19,7 @@ STUDENT = "student"
 SNAPSHOTS = "snapshots.jsonl"
 STOPPED_FILE = "stopped.json"  # marks a cell that ASHA stopped early, with the settings of ASHA
 LEAD = ("lead", "lead_error", "lead_low", "lead_high", "lead_p")  # over the teacher: see `compare_with_others`
+TEST_SCORES = ("test_score", "test_std", "test_standard_error", "teacher_test_score")  # if there is a test split
 RELATION_LOSSES = ("task_relation_loss", "validation_relation_loss")  # on training texts and on validation texts
 
 

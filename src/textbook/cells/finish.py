@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from textbook.adaptation.adapt import adapt_encoder
-from textbook.cells.cell import DISTILLED, LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STUDENT
+from textbook.cells.cell import DISTILLED, LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STUDENT, TEST_SCORES
 from textbook.cells.folder import Check, Clock, discarded_unless
 from textbook.cells.job import CellJob
 from textbook.evaluation.comparison import compare_with_others
+from textbook.evaluation.held_out import scores_on_test
 from textbook.evaluation.metrics import STANDARD_ERROR, summarize
 from textbook.evaluation.predictions import PREDICTIONS
 from textbook.evaluation.relation_loss import mean_relation_loss
@@ -79,6 +80,7 @@ def _measure(job: CellJob) -> dict[str, Any]:
         "scores": scores,
         "teacher_score": teacher["score"],
         **_lead(job),
+        **_test_scores(job),
         **_relation_losses(job, job.folder / DISTILLED),
         "seeds": scores["seeds"],
         "steps": job.distill.steps,
@@ -92,6 +94,17 @@ def _lead(job: CellJob) -> dict[str, float]:
     teacher = {"teacher": job.inputs.task_teacher / PREDICTIONS}
     lead = compare_with_others(job.task.metrics[0], job.folder / STUDENT / PREDICTIONS, teacher)["teacher"]
     return dict(zip(LEAD, (lead[name] for name in ("value", "error", "low", "high", "p")), strict=True))
+
+
+def _test_scores(job: CellJob) -> dict[str, float]:
+    """The scores of the student and its fine-tuned teacher on the task's test split; none if it has no such split."""
+    student, teacher = (
+        scores_on_test(folder, job.task.metrics) for folder in (job.folder / STUDENT, job.inputs.task_teacher)
+    )
+    if not (student and teacher):
+        return {}
+    values = student["score"], student["score_std"], student[STANDARD_ERROR], teacher["score"]
+    return dict(zip(TEST_SCORES, values, strict=True))
 
 
 def _relation_losses(job: CellJob, distilled: Path) -> dict[str, float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from textbook.models.encoder import inputs_for
+from textbook.training.engine.tokens import Tokens, collate
 
 Run = Callable[[Mapping[str, Tensor]], Any]
 """Runs a model on a batch: `input_ids`, `attention_mask` and `token_type_ids`, each int64 [batch, seq]."""
@@ -52,6 +54,12 @@ def dummy_batch(model: PreTrainedModel, batch: int, length: int) -> dict[str, Te
     vocabulary: int = model.config.vocab_size
     ids = torch.randint(vocabulary // 2, vocabulary, (batch, length), generator=torch.Generator().manual_seed(0))
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
+
+
+def single_texts(tokens: Tokens, count: int, pad_id: int) -> list[dict[str, Tensor]]:
+    """The first `count` texts, or all if there are fewer, as batches of one text each."""
+    rows = np.arange(min(count, len(tokens)))
+    return [collate(tokens, rows[n : n + 1], pad_id) for n in rows]
 
 
 def on_cpu(model: nn.Module) -> Run:

@@ -1,4 +1,4 @@
-"""Predictions on validation data: the outputs of a model on every row, once for each seed of its training.
+"""Predictions: the outputs of a model on every row of a split, once for each seed of its training.
 
 They are what scores are compared by: see `resampling` and `paired`.
 """
@@ -14,9 +14,20 @@ from numpy.typing import NDArray
 
 from textbook.errors import UserError
 from textbook.files import atomic_write
+from textbook.tasks.splits import TEST, VALIDATION, has_test
 
-PREDICTIONS = "predictions.parquet"
+PREDICTIONS = "predictions.parquet"  # on the first validation split
+TEST_PREDICTIONS = "test-predictions.parquet"  # on the test split
 _COLUMNS = ("seed", "row", "label", "logits")
+
+
+def splits_to_predict(data: Path) -> dict[str, str]:
+    """The splits of a prepared task that every model predicts, by the name of the file with its predictions.
+
+    Args:
+        data: the folder of the task.
+    """
+    return {PREDICTIONS: VALIDATION, **({TEST_PREDICTIONS: TEST} if has_test(data) else {})}
 
 
 def write_predictions(path: Path, labels: NDArray[Any], outputs: Mapping[int, NDArray[np.float32]]) -> None:

@@ -110,7 +110,8 @@ class Point(NamedTuple):
 def scatter(panels: Mapping[str, Sequence[Point]], y_label: str) -> str:
     """Draw labelled points, as one SVG element with a panel for each label of the x axis, which is logarithmic."""
     with _shared_style():
-        figure, grid = plt.subplots(len(panels), squeeze=False, figsize=(8, 2.8 * len(panels)), layout="constrained")
+        height = max(2.8, 0.25 * max(map(len, panels.values())))  # room for the labels
+        figure, grid = plt.subplots(len(panels), squeeze=False, figsize=(8, height * len(panels)), layout="constrained")
         for axes, (x_label, points) in zip(grid[:, 0], panels.items(), strict=True):
             best = sorted((point.x, point.y) for point in points if point.best)
             axes.plot(*zip(*best, strict=True), color=ACCENT, linewidth=1.2, alpha=0.6)

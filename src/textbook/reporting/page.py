@@ -47,7 +47,7 @@ class TaskSection:
     front: str
     """Quality against cost, an SVG element."""
     smallest: str
-    """The smallest model that is close to the teacher, in one sentence."""
+    """The smallest model that is close to the teacher, in one sentence, and which models are of the sweep."""
     rows: Sequence[tuple[str, ...]]
     """The comparison of the models."""
     confusions: Mapping[str, Confusion]

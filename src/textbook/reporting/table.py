@@ -13,6 +13,7 @@ LABELS: dict[Metric, str] = {
     "pearson": "Pearson",
     "spearman": "Spearman",
 }
+ON_TEST = "on test data"  # the column of scores on the test split
 NOTE = (
     "The student's lead is its score minus that of the model, in points, with the 95 % confidence interval from paired"
     " bootstrap. The times of TF-IDF and of the embeddings include splitting the text into words or tokens; the others'"
@@ -37,13 +38,15 @@ def titles(figures: Mapping[str, Mapping[str, Any]], metric: Metric) -> dict[str
     return {name: title for name, title in every.items() if name in figures}
 
 
-def columns(metric: Metric) -> tuple[str, ...]:
-    """The header of the comparison.
+def columns(figures: Mapping[str, Mapping[str, Any]], metric: Metric) -> tuple[str, ...]:
+    """The header of the comparison. It has a column for test scores if the task has a test split.
 
     Args:
+        figures: the output of the stage `evaluate`, by name of the model.
         metric: the task's main metric, which is shown in percent.
     """
-    return ("model", LABELS[metric], "parameters", "size", "CPU ms", "speed-up", "student's lead")
+    test = (ON_TEST,) if _have_test(figures) else ()
+    return ("model", LABELS[metric], *test, "parameters", "size", "CPU ms", "speed-up", "student's lead")
 
 
 def comparison(figures: Mapping[str, Mapping[str, Any]], metric: Metric) -> list[tuple[str, ...]]:
@@ -56,11 +59,11 @@ def comparison(figures: Mapping[str, Mapping[str, Any]], metric: Metric) -> list
     rows: list[tuple[str, ...]] = []
     for name, title in titles(figures, metric).items():
         figure = figures[name]
-        spread = f" ± {figure['score_std']:.1f}" if figure["seeds"] > 1 else ""
         rows.append(
             (
                 title,
-                f"{figure['score']:.1f}{spread}",
+                _score(figure),
+                *([_score(figure["test"])] if _have_test(figures) else []),
                 f"{figure['parameters'] / 1e6:.1f} M",
                 f"{figure['bytes'] / 1e6:.1f} MB",
                 f"{figure['ms_per_sentence']:.1f}",
@@ -69,6 +72,15 @@ def comparison(figures: Mapping[str, Mapping[str, Any]], metric: Metric) -> list
             )
         )
     return rows
+
+
+def _have_test(figures: Mapping[str, Mapping[str, Any]]) -> bool:
+    return "test" in figures["teacher"]
+
+
+def _score(figure: Mapping[str, Any]) -> str:
+    """A score, with its standard deviation if there are several seeds."""
+    return f"{figure['score']:.1f}" + (f" ± {figure['score_std']:.1f}" if figure["seeds"] > 1 else "")
 
 
 def _lead(paired: Mapping[str, float] | None) -> str:

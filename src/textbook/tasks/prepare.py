@@ -1,6 +1,7 @@
 """Preparing a labelled task as Parquet files with the columns `sentence` (or `sentence1`, `sentence2`) and `label`.
 
-There is one file per split: `train`, `validation`, and each further validation split under its own name.
+There is one file per split: `train`, `validation`, each further validation split under its own name, and the test split
+as `final-test`.
 """
 
 import re
@@ -17,7 +18,7 @@ from textbook.params import Task
 from textbook.tables.files import find_tables
 from textbook.tasks.labels import class_indices, on_scale
 from textbook.tasks.rows import LabelledRows, Place, read_labelled_rows
-from textbook.tasks.splits import CLASSES, TRAIN, VALIDATION, text_columns
+from textbook.tasks.splits import CLASSES, TEST, TRAIN, VALIDATION, text_columns
 from textbook.words import canonical
 
 
@@ -30,9 +31,9 @@ class Prepared:
     rows: dict[str, int]
     """The number of rows in each split, `train` first."""
     duplicates: int
-    """The number of rows left out of `train`, because their text is also in a validation split."""
+    """The number of rows left out of `train`, because their text is also in another split."""
     lacking: dict[str, list[str]]
-    """The classes that a validation split lacks, by split."""
+    """The classes that a validation or test split lacks, by split."""
     places: dict[str, list[Place]]
     """The place in the user's files of each row of each split."""
 
@@ -40,12 +41,12 @@ class Prepared:
 def prepare_task(name: str, task: Task, source: Path, folder: Path) -> Prepared:
     """Write a Parquet file per split, with class indices as labels.
 
-    Rows of `train` whose text is also in a validation split are removed, whatever their label; see `canonical` for what
-    counts as the same text.
+    Rows of `train` whose text is also in a validation split or the test split are removed, whatever their label; see
+    `canonical` for what counts as the same text.
 
     Raises:
-        UserError: there is no validation data, a table cannot be read, a label is not allowed, or a class has no rows
-            in `train`.
+        UserError: there is no validation or test data, a table cannot be read, a label is not allowed, or a class has
+            no rows in `train`.
     """
     splits, classes = _read_splits(name, task, source)
     task = _with_classes(name, task, classes, source)
@@ -71,7 +72,7 @@ def prepare_task(name: str, task: Task, source: Path, folder: Path) -> Prepared:
 
 
 def _read_splits(name: str, task: Task, source: Path) -> tuple[dict[str, LabelledRows], dict[Path, list[str]]]:
-    """Read all splits, from their own files or with a hold-out drawn from the training rows.
+    """Read all splits, from their own files or with rows drawn from the training rows.
 
     Returns:
         The splits, and the class names that each table itself gives.
@@ -86,20 +87,45 @@ def _read_splits(name: str, task: Task, source: Path) -> tuple[dict[str, Labelle
             rows.extend(more)
         return rows
 
+    test_files: list[Path] = []
+    if isinstance(task.test, str):
+        test_files = _files_of(name, source, tables, task.test)
+        if not test_files:
+            raise UserError(f"tasks.{name}.test: {source} has no {task.test} file; add one, or give a number of rows")
     if task.holdout is None:
         files = {split: _files_of(name, source, tables, split) for split in (TRAIN, *task.validation)}
         for split, paths in files.items():
             if not paths:
                 raise UserError(f"tasks.{name}: {source} has no {split} file; add one, or set tasks.{name}.holdout")
         names = (TRAIN, VALIDATION, *task.validation[1:])
-        return {split: read(paths) for split, paths in zip(names, files.values(), strict=True)}, classes
-    rows = read(_files_of(name, source, tables, TRAIN) or tables)
-    count = task.holdout if isinstance(task.holdout, int) else max(1, round(task.holdout * len(rows)))
+        splits = {split: read(paths) for split, paths in zip(names, files.values(), strict=True)}
+    else:
+        others = [path for path in tables if path not in test_files]
+        rows = read(_files_of(name, source, tables, TRAIN) or others)
+        kept, held_out = _hold_out(rows, task.holdout, task.seed, f"tasks.{name}.holdout")
+        splits = {TRAIN: kept, VALIDATION: held_out}
+    if test_files:
+        splits[TEST] = read(test_files)
+    elif isinstance(task.test, (int, float)):
+        splits[TRAIN], splits[TEST] = _hold_out(splits[TRAIN], task.test, task.seed, f"tasks.{name}.test")
+    return splits, classes
+
+
+def _hold_out(rows: LabelledRows, size: int | float, seed: int, key: str) -> tuple[LabelledRows, LabelledRows]:
+    """Draw rows, and return the others and those that were drawn, each in their order.
+
+    Args:
+        size: a number of rows, or a share of them.
+        key: the dotted name of the size.
+
+    Raises:
+        UserError: no other row is left.
+    """
+    count = size if isinstance(size, int) else max(1, round(size * len(rows)))
     if count >= len(rows):
-        raise UserError(f"tasks.{name}.holdout = {task.holdout}: must be less than its {len(rows)} rows")
-    order = np.random.default_rng(task.seed).permutation(len(rows))
-    held_out, kept = np.sort(order[:count]).tolist(), np.sort(order[count:]).tolist()
-    return {TRAIN: rows.take(kept), VALIDATION: rows.take(held_out)}, classes
+        raise UserError(f"{key} = {size}: must be less than its {len(rows)} rows")
+    order = np.random.default_rng(seed).permutation(len(rows))
+    return rows.take(np.sort(order[count:]).tolist()), rows.take(np.sort(order[:count]).tolist())
 
 
 def _files_of(name: str, source: Path, tables: list[Path], split: str) -> list[Path]:
@@ -157,7 +183,7 @@ def _label_field(task: Task, kind: pa.DataType) -> pa.Field:
 
 
 def _check_classes(name: str, task: Task, labels: dict[str, pa.Array]) -> dict[str, list[str]]:
-    """Check that every class has rows in `train`; return the classes that each validation split lacks."""
+    """Check that every class has rows in `train`; return the classes that each other split lacks."""
     counts = {split: Counter(values.to_pylist()) for split, values in labels.items()}
     lacking: dict[str, list[str]] = {}
     for index, label in enumerate(task.labels or []):

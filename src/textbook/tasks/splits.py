@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 TRAIN, VALIDATION = "train", "validation"
+TEST = "final-test"  # no validation split can have a name with a hyphen
 CLASSES = b"classes"
 """Key of the class names in the metadata of the column `label`; there is one name per line."""
 
@@ -24,8 +25,18 @@ def text_columns(task: Task) -> list[str]:
 
 def validation_splits(folder: Path) -> list[str]:
     """The validation splits of a prepared task. The first one selects models."""
-    further = sorted({path.stem for path in folder.glob("*.parquet")} - {TRAIN, VALIDATION})
+    further = sorted({path.stem for path in folder.glob("*.parquet")} - {TRAIN, VALIDATION, TEST})
     return [VALIDATION, *further]
+
+
+def has_test(folder: Path) -> bool:
+    """Whether a prepared task has a test split, which selects nothing."""
+    return (folder / f"{TEST}.parquet").is_file()
+
+
+def evaluation_splits(folder: Path) -> list[str]:
+    """All splits of a prepared task that are not for training: the validation splits, and the test split if any."""
+    return [*validation_splits(folder), *([TEST] if has_test(folder) else [])]
 
 
 def with_classes(task: Task, folder: Path) -> Task:
@@ -55,7 +66,7 @@ def sentences(table: pa.Table) -> list[str]:
 
 
 def evaluation_sentences(folder: Path) -> list[str]:
-    """The distinct sentences of all validation splits. No textbook may contain them."""
+    """The distinct sentences of all validation and test splits. No textbook may contain them."""
     return list(
-        dict.fromkeys(text for split in validation_splits(folder) for text in sentences(read_split(folder, split)))
+        dict.fromkeys(text for split in evaluation_splits(folder) for text in sentences(read_split(folder, split)))
     )

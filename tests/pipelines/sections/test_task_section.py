@@ -10,7 +10,7 @@ from toy_answers import MODELS, TASK, write_answers
 
 from pipelines.commands.report import main as report
 from pipelines.sections.task import task_section
-from textbook.files import write_json
+from textbook.files import write_csv, write_json
 from textbook.params import Params
 from textbook.params_file import load_params
 
@@ -26,6 +26,25 @@ FIGURES = {
     "teacher": {**COST, "score": 80.0, "bytes": 80e6, "ms_per_sentence": 20.0},
     "scratch": {**COST, "score": 70.0, "bytes": 20e6, "ms_per_sentence": 4.0},
     "student": {**COST, "score": 77.5, "bytes": 20e6, "ms_per_sentence": 4.0},
+}
+CELL = {  # of a sweep with a named shape
+    "task": TASK,
+    "init": "random",
+    "teacher": "task",
+    "textbook": "general",
+    "top_percent": 100.0,
+    "student": "tiny",
+    "metric": "accuracy",
+    "mean": 79.5,
+    "std": 0.5,
+    "standard_error": 1.2,
+    "teacher_score": 80.0,
+    "validation_relation_loss": 0.8,
+    "seeds": 2,
+    "parameters": 1250000,
+    "bytes": 5e6,
+    "ms_per_sentence": 0.5,
+    "state": "done",
 }
 EPOCHS = {"teacher/history": 0.8, "student/history-0": 0.1, "student/history-7": 0.77, "scratch/history-3": 0.7}
 
@@ -53,7 +72,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
 
 
 def test_the_section_is_of_the_best_seed_with_evenly_spaced_samples(params: Params) -> None:
-    section = task_section(params, TASK, FIGURES)
+    section = task_section(params, TASK, FIGURES, {})
     assert section.headline.startswith("The student scores 77.5 % (accuracy), 2.5 points below its teacher; it is 4.0")
     assert section.gain == 7.5
     assert section.confusions["student"].counts.tolist() == [[0, 1], [0, 1]]
@@ -66,9 +85,10 @@ def test_the_section_is_of_the_best_seed_with_evenly_spaced_samples(params: Para
 
 def test_the_report_shows_the_section(params: Params) -> None:
     write_json(Path("data/evaluation") / f"{TASK}.json", FIGURES)
-    Path("reports").mkdir()
+    write_csv(Path("reports/sweep.csv"), [CELL])
     report(params)
     html = Path("reports/report.html").read_text(encoding="utf-8")
     for expected in ("<h2>rotten_tomatoes</h2>", "2.5 points below its teacher", "&lt;bad&gt;<br>", "not registered"):
         assert expected in html
-    assert "Which textbook to trust" not in html
+    assert "within 1 point of the teacher: tiny (general) (5.0 MB, 0.5 CPU ms per text)." in html
+    assert "that of a shape in the sweep" in html

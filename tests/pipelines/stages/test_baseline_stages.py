@@ -20,20 +20,22 @@ from pipelines.stages.baseline import main as baseline
 from pipelines.stages.evaluate import main as evaluate
 from pipelines.stages.truncated_teacher import main as truncated_teacher
 from textbook.assets.fetch import fetch
-from textbook.evaluation.predictions import PREDICTIONS, read_predictions, write_predictions
+from textbook.evaluation.predictions import read_predictions, splits_to_predict, write_predictions
 from textbook.files import read_json, write_json
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import load_encoder, load_tokenizer
 from textbook.params import Params, PathAsset
 from textbook.params_file import load_params
+from textbook.tasks.splits import TEST
 
 ROOT = Path(__file__).parents[3]
-ROWS = {"train": 120, "validation": 40, "validation_other": 30}
+ROWS = {"train": 120, "validation": 40, "validation_other": 30, TEST: 25}
 SHAPES: dict[str, dict[str, Any]] = {
     "texts": {"text": ["text"], "labels": ["bad", "good"]},
     "pairs": {"text": ["a", "b"], "labels": ["no", "yes"], "metrics": ["f1", "accuracy"]},
     "scale": {"text": ["text"], "scale": [0, 5], "metrics": ["pearson", "spearman"]},
 }
+FILES = ("predictions.parquet", "test-predictions.parquet")
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -78,10 +80,11 @@ def make_params(tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         task = params.task("films")
         classifier = load_classifier(encoder, task.outputs, seed=0, regression=task.regression)
         classifier.save_pretrained(teacher)
-        labels = pq.read_table(TASKS / "films" / "validation.parquet")["label"].to_numpy()
-        labels = labels.astype(np.float32) if task.regression else labels
-        outputs = np.random.default_rng(0).random((len(labels), classifier.config.num_labels), np.float32)
-        write_predictions(teacher / PREDICTIONS, labels, {0: outputs})
+        for name, split in splits_to_predict(TASKS / "films").items():
+            labels = pq.read_table(TASKS / "films" / f"{split}.parquet")["label"].to_numpy()
+            labels = labels.astype(np.float32) if task.regression else labels
+            outputs = np.random.default_rng(0).random((len(labels), classifier.config.num_labels), np.float32)
+            write_predictions(teacher / name, labels, {0: outputs})
         load_tokenizer(encoder).save_pretrained(teacher)
         write_json(teacher / "result.json", {"runs": [{task.metrics[0]: 0.5, "standard_error": 0.1}]})
         return params
@@ -112,7 +115,7 @@ def test_linear_baselines_learn_the_task_and_keep_figures_and_predictions_only(m
     for kind in Kind:
         baseline(params, kind, "films")
         folder = MODELS / "films" / kind
-        assert {path.name for path in folder.iterdir()} == {"predictions.parquet", "result.json"}
+        assert {path.name for path in folder.iterdir()} == {*FILES, "result.json"}
         result = read_json(folder / "result.json")
         (runs[kind],) = result["runs"]
         assert min(result["parameters"], result["bytes"], result["ms_per_sentence"]) > 0
@@ -167,7 +170,17 @@ def test_a_task_has_the_figures_of_all_models_and_what_the_student_is_ahead(
     assert figures["onnx"]["paired"]["p_holm"] <= 1
     assert figures["truncated_teacher"]["layers"] == 1
     assert figures["truncated_teacher"]["seeds"] == 2
-    assert {path.name for path in (EVALUATION / "films").iterdir()} == {"onnx.parquet"}
+    assert {path.name for path in (EVALUATION / "films" / "onnx").iterdir()} == set(FILES)
+    for name, figure in figures.items():
+        folder = EVALUATION / "films" if name == "onnx" else models
+        labels, outputs = read_predictions(folder / name / "test-predictions.parquet")
+        assert len(labels) == ROWS[TEST]
+        assert (
+            figure["test"]["seeds"] == len(outputs) == (2 if name in ("scratch", "student", "truncated_teacher") else 1)
+        )
+        if shape == "texts":
+            accuracies = [100 * (logits.argmax(1) == labels).mean() for logits in outputs.values()]
+            assert figure["test"]["score"] == pytest.approx(np.mean(accuracies), abs=0.011), name
     for name in ("scratch", "student", "truncated_teacher"):
         _, outputs = read_predictions(models / name / "predictions.parquet")
         assert len(outputs) == 2, name

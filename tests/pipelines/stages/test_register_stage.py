@@ -136,6 +136,20 @@ def test_a_student_that_does_not_beat_a_baseline_is_registered_but_not_promoted(
     assert (registered()["version"], registered()["alias"]) == ("1", "champion")
 
 
+def test_a_version_has_its_figures_as_tags_and_the_distance_to_its_teacher_is_judged(made):
+    figures = read_json(Path("data/evaluation") / f"{TASK}.json")
+    figures["teacher"]["score"] = 51.5
+    write_json(Path("data/evaluation") / f"{TASK}.json", figures)
+    rules = made.registry.model_copy(update={"fastest_within": 1.0})
+    register(made.model_copy(update={"registry": rules}), TASK)
+    tags = connect().get_model_version(TASK, "1").tags
+    assert (tags["score"], tags["ms_per_sentence"], tags["bytes"]) == ("50.0", "1.0", "4000")
+    assert tags[REASONS] == "NO: 1.50 points below the teacher (registry.fastest_within: at most 1 below)"
+    assert registered()["alias"] == "challenger"
+    register(made, TASK)
+    assert registered()["alias"] == "champion"
+
+
 def test_without_a_comparison_the_stage_fails_and_writes_nothing(made, tiny_teacher):
     register(made, TASK)
     written = Path("data/registry") / f"{TASK}.json"

@@ -61,6 +61,23 @@ def test_valid_data_are_written_with_a_report(prepare: Prepare, capsys: pytest.C
     assert "mood: 4 training rows, 2 validation rows; 0 training rows left out" in capsys.readouterr().out
 
 
+def test_test_rows_are_checked_and_counted(prepare: Prepare, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("", "new film"):
+        rows = {"review": [text, "old film", TRAIN[0][0]], "liked": ["yes", "no", "no"]}
+        pq.write_table(pa.table(rows), "films/secret.parquet")
+        if not text:
+            message = refused(prepare, test="secret")
+            assert message.startswith("Task mood, final-test.parquet: fails expect_column_values_to_match_regex ")
+            assert "films/secret.parquet, row 0" in message
+    prepare(test="secret")
+    names = {"train.parquet", "validation.parquet", "final-test.parquet"}
+    assert {path.name for path in (TASKS / "mood").iterdir()} == names
+    assert (
+        "mood: 3 training rows, 2 validation rows, 3 test rows; 1 training rows left out because their text is also"
+        " in the validation or test data\n"
+    ) in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("text", "expectation"),
     [

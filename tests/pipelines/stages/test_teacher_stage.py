@@ -18,9 +18,11 @@ from conftest import make_reviews
 from pipelines.stages.teacher import main as teacher
 from textbook.assets.fetch import fetch
 from textbook.errors import UserError
+from textbook.evaluation.predictions import read_predictions
 from textbook.models.encoder import load_tokenizer
 from textbook.params import Params, PathAsset
 from textbook.params_file import load_params
+from textbook.tasks.splits import TEST
 from textbook.training.distributed.ray_workers import count_devices
 from textbook.training.engine.log import read_history
 
@@ -37,7 +39,7 @@ def make_params(tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     encoder = tmp_path / "encoder"
     shutil.copytree(tiny_teacher, encoder)
     Path("data/tasks/films").mkdir(parents=True)
-    for split, count in (("train", 200), ("validation", 60)):
+    for split, count in (("train", 200), ("validation", 60), (TEST, 30)):
         texts, labels = zip(*make_reviews(count, seed=count), strict=True)
         pq.write_table(pa.table({"sentence": texts, "label": labels}), f"data/tasks/films/{split}.parquet")
 
@@ -63,6 +65,9 @@ def test_all_combinations_are_trained_and_the_best_is_kept(make_params: Any) -> 
     assert tried == [(16, 1e-5), (16, 3e-3), (32, 1e-5), (32, 3e-3)]
     best = max(result["tried"], key=lambda trial: trial["accuracy"])
     assert result["runs"] == [{name: best[name] for name in ("accuracy", "standard_error")}]
+    for name, rows in (("predictions.parquet", 60), ("test-predictions.parquet", 30)):
+        labels, outputs = read_predictions(MADE / name)
+        assert (len(labels), list(outputs)) == (rows, [0])
     history = read_history(MADE / "history.jsonl")
     assert history[-1]["accuracy"] == best["accuracy"]
     assert len(list(MADE.glob("history-epochs-*-batch-*.jsonl"))) == 4
@@ -122,7 +127,7 @@ def add_rows(split: str, texts: list[str]) -> None:
     pq.write_table(pa.concat_tables([pq.read_table(path), more]), path)
 
 
-@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize("split", ["train", "validation", TEST])
 @pytest.mark.parametrize(
     ("text", "message"),
     [

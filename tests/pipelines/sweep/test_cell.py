@@ -18,13 +18,14 @@ from pipelines.sweep.cohort import run_cells
 from textbook.cells.cell import Cell
 from textbook.cells.cohort import Hooks
 from textbook.errors import UserError
-from textbook.evaluation.predictions import PREDICTIONS, write_predictions
+from textbook.evaluation.predictions import read_predictions, splits_to_predict, write_predictions
 from textbook.files import hash_folder, read_json, write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_config, load_encoder, load_tokenizer
 from textbook.models.student import make_student
 from textbook.params import Student
 from textbook.params_file import load_params
+from textbook.tasks.splits import TEST
 from textbook.training.engine.log import read_history
 
 ROOT = Path(__file__).parents[3]
@@ -50,15 +51,17 @@ def params(tiny_teacher, tmp_path, monkeypatch):
     changed = load_params(ROOT / "params.yaml", CHANGES)
     monkeypatch.chdir(tmp_path)
     (TASKS / TASK).mkdir(parents=True)
-    for split, count in (("train", 60), ("validation", 30)):
-        texts, labels = zip(*make_reviews(count, seed=count), strict=True)
-        pq.write_table(pa.table({"sentence": texts, "label": labels}), TASKS / TASK / f"{split}.parquet")
+    labels = {}
+    for split, count in (("train", 60), ("validation", 30), (TEST, 20)):
+        texts, labels[split] = zip(*make_reviews(count, seed=count), strict=True)
+        pq.write_table(pa.table({"sentence": texts, "label": labels[split]}), TASKS / TASK / f"{split}.parquet")
     load_classifier(tiny_teacher, changed.task(TASK).outputs, 0).save_pretrained(teacher_folder(TASK))
     load_tokenizer(tiny_teacher).save_pretrained(teacher_folder(TASK))
     write_json(teacher_folder(TASK) / "result.json", {"runs": [{"accuracy": 0.9, "standard_error": 0.01}]})
-    labels = np.array(labels)  # of the validation rows; the teacher is right in 27 of 30
-    answers = np.where(np.arange(len(labels)) < 3, 1 - labels, labels)
-    write_predictions(teacher_folder(TASK) / PREDICTIONS, labels, {0: np.eye(2, dtype=np.float32)[answers]})
+    for name, split in splits_to_predict(TASKS / TASK).items():  # all but 3 of the teacher's answers are right
+        right = np.array(labels[split])
+        answers = np.where(np.arange(len(right)) < 3, 1 - right, right)
+        write_predictions(teacher_folder(TASK) / name, right, {0: np.eye(2, dtype=np.float32)[answers]})
     make_student(changed.student, load_config(tiny_teacher), seed=0).save_pretrained(INIT / "random")
     (TEXTBOOKS / TASK).mkdir(parents=True)
     pq.write_table(pa.table({"sentence": make_sentences(100, seed=0)}), TEXTBOOKS / TASK / "contextualized.parquet")
@@ -86,6 +89,11 @@ def test_a_cell_has_figures_models_and_snapshots_and_runs_once(params):
     assert figures["lead"] == pytest.approx(figures["mean"] - 90, abs=0.01)
     assert figures["lead_low"] < figures["lead"] < figures["lead_high"]
     assert 0 < figures["lead_p"] < 1
+    right, outputs = read_predictions(folder / "student" / "test-predictions.parquet")
+    accuracies = [100 * (logits.argmax(1) == right).mean() for logits in outputs.values()]
+    assert figures["test_score"] == pytest.approx(np.mean(accuracies), abs=0.01)
+    assert figures["test_std"] == pytest.approx(np.std(accuracies, ddof=1), abs=0.01)
+    assert figures["teacher_test_score"] == 85.0
     assert min(figures["task_relation_loss"], figures["validation_relation_loss"], figures["seconds"]) > 0
     assert (folder / "student" / "model.safetensors").is_file()
     assert read_json(folder / "distilled" / "run.json") == {"cell": "key"}
