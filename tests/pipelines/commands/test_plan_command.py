@@ -43,7 +43,7 @@ def test_the_short_form_is_of_the_chosen_stages(fresh: Project) -> None:
 
 
 def test_a_sweep_is_planned_with_the_stages_that_make_its_inputs(fresh: Project) -> None:
-    lines = rows(plan(fresh, "pipelines.sweep.cost", "textbook=general", "teacher=task"))
+    lines = rows(plan(fresh, "pipelines.sweep.estimate", "textbook=general", "teacher=task"))
     assert {"init_random", "init_general", "teacher@films", "general@films"} <= lines.keys()
     assert "augmented@films" not in lines
     assert len([name for name in lines if name.startswith("films")]) == 2
