@@ -11,8 +11,8 @@ import typer
 
 from pipelines.cli import run
 from pipelines.planning.show import announce
-from pipelines.sweep.estimate import plan_sweep
 from pipelines.sweep.ending import close_sweep
+from pipelines.sweep.estimate import plan_sweep
 from pipelines.sweep.grid import choose_cells
 from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
