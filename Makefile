@@ -20,8 +20,9 @@ PIP := python -m pip install -qq --disable-pip-version-check --no-compile
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-# An option of a command, if the variable is given on the command line: others may have it in the environment.
-given = $(if $(filter command,$(origin $1)),--$2="$$$1")
+# Whether a variable is given on the command line, since others may have it in the environment; and an option if it is.
+typed = $(filter command,$(origin $1))
+given = $(if $(call typed,$1),--$2="$$$1")
 
 export PORT ALIAS  # as all variables of the command line are; a shell reads none of them as code
 export PYTHONDONTWRITEBYTECODE :=  # containers often set it; each of twenty stages would then compile all its imports
@@ -59,10 +60,11 @@ new-task: setup ## Look at your own data, and add a task on it to params.yaml: m
 	@python -m pipelines.commands.new_task $(call given,NAME,name) $(call given,TEXT,text) $(call given,TEXT2,text2) \
 		$(call given,LABEL,label) $(if $(filter 1,$(YES)),--yes) -- "$$FILE"
 
-quickstart: setup ## Run the whole pipeline on the shipped example and show the results
-	@dvc repro metrics register
+quickstart: setup ## Run the whole pipeline on the shipped example, or on one task: make quickstart [TASK=tickets]
+	@targets=$(if $(call typed,TASK),$$(python -m pipelines.commands.targets "$$TASK"),"metrics register") \
+		&& dvc repro $$targets
 	@python -m pipelines.commands.report
-	@python -m pipelines.commands.summary
+	@python -m pipelines.commands.summary $(if $(call typed,TASK),"$$TASK")
 
 sweep: setup ## Fill the grid init × teacher × textbook × task, or a part: make sweep SWEEP='textbook=general,contextualized'
 	@python -m pipelines.sweep $$SWEEP

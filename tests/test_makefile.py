@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 WRONG = {
     "setup": [["VENV=new", "PYTHON=nonsense"]],
     "params": [["PROFILE=nonsense"], []],
+    "quickstart": [["TASK=nonsense"], ["TASK=a; touch ran"]],
     "new-task": [["FILE=nonsense"], ["FILE=it's $(touch ran).csv", "NAME='; touch ran; '"], []],
     "sweep": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"]],
     "bundle": [["SWEEP=nonsense"], ["SPLIT=60X"], ["SPLIT=1'; touch ran; '"]],
@@ -24,7 +25,6 @@ WRONG = {
 }
 WITHOUT_ARGUMENTS = {
     "help",
-    "quickstart",
     "test",
     "test-all",
     "check",
