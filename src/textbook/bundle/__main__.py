@@ -52,6 +52,9 @@ def _run(arguments: argparse.Namespace) -> None:
     except ModuleNotFoundError as error:
         needed = f"python -m pip install -r {arguments.folder / 'requirements.txt'}"
         raise UserError(f"the package {error.name} is not installed; install what a bundle needs: {needed}") from None
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # of loading weights, between those of the cells
     run_bundle(folder, arguments.hours, arguments.threads, several_runs=arguments.several_runs)
 
 
