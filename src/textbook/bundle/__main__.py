@@ -47,14 +47,12 @@ def _run(arguments: argparse.Namespace) -> None:
         os.environ["PYTHONPATH"] = path
         os.execv(sys.executable, [sys.executable, "-P", "-m", "textbook.bundle", *sys.argv[1:]])
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of loading weights, between those of the cells
     try:
         from textbook.bundle.run import run_bundle  # takes seconds to import
     except ModuleNotFoundError as error:
         needed = f"python -m pip install -r {arguments.folder / 'requirements.txt'}"
         raise UserError(f"the package {error.name} is not installed; install what a bundle needs: {needed}") from None
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # of loading weights, between those of the cells
     run_bundle(folder, arguments.hours, arguments.threads, several_runs=arguments.several_runs)
 
 
