@@ -17,7 +17,7 @@ TORCH_FROM := $(addprefix --extra-index-url ,$(TORCH_INDEX))
 # Python compiles files when it first imports them. Most never are, and compiling all takes a minute.
 PIP := python -m pip install --disable-pip-version-check --no-compile
 # Of what pip prints, errors and one line now and then remain: minutes without any look like a hang.
-install = { $(PIP) $1 2>&1 >&3 | sed '/^WARNING: /d' >&2; } 3>&1 | { n=0; while read -r word rest; do case $$word in \
+install = { $(PIP) $1 2>&1 >&3 | sed -E '/^ *(WARNING|DEPRECATION): /d' >&2; } 3>&1 | { n=0; while read -r word rest; do case $$word in \
 	Collecting|Processing) ((++n % 40)) || echo "  $$n packages downloaded" ;; \
 	Downloading) [[ $$rest =~ ([0-9]{3}\.[0-9] MB|GB)\)$$ ]] && echo "  downloading $${rest\#\#*/}" ;; \
 	Installing) ((n < 40)) || echo "  installing them" ;; \
