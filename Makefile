@@ -15,13 +15,20 @@ TORCH_WHEEL := $(TORCH)
 endif
 TORCH_FROM := $(addprefix --extra-index-url ,$(TORCH_INDEX))
 # Python compiles files when it first imports them. Most never are, and compiling all takes a minute.
-PIP := python -m pip install -qq --disable-pip-version-check --no-compile
+PIP := python -m pip install --disable-pip-version-check --no-compile
+# Of what pip prints, errors and one line now and then remain: minutes without any look like a hang.
+install = { $(PIP) $1 2>&1 >&3 | sed -E '/^ *(WARNING|DEPRECATION): /d' >&2; } 3>&1 | { n=0; while read -r word rest; do case $$word in \
+	Collecting|Processing) ((++n % 40)) || echo "  $$n packages downloaded" ;; \
+	Downloading) [[ $$rest =~ ([0-9]{3}\.[0-9] MB|GB)\)$$ ]] && echo "  downloading $${rest\#\#*/}" ;; \
+	Installing) ((n < 40)) || echo "  installing them" ;; \
+	esac; done; true; }
 # Tests run in two processes with a thread each: tiny models gain nothing from more threads.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-# An option of a command, if the variable is given on the command line: others may have it in the environment.
-given = $(if $(filter command,$(origin $1)),--$2="$$$1")
+# Whether a variable is given on the command line, since others may have it in the environment; and an option if it is.
+typed = $(filter command,$(origin $1))
+given = $(if $(call typed,$1),--$2="$$$1")
 
 export PORT ALIAS  # as all variables of the command line are; a shell reads none of them as code
 export PYTHONDONTWRITEBYTECODE :=  # containers often set it; each of twenty stages would then compile all its imports
@@ -41,15 +48,15 @@ setup: $(VENV)/.ready ## Make .venv with the locked versions (other targets do i
 $(VENV)/.ready: requirements.lock torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
 		|| { echo "error: $(PYTHON) is not Python 3.11; name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Setting up $(VENV): about 210 packages, one to five minutes"
+	@echo "Setting up $(VENV): about 240 packages, one to five minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@# A wheel that pip's configuration offers locally is used first.
-	@$(PIP) --no-index --no-deps $(TORCH_WHEEL) 2>/dev/null || $(PIP) --no-deps $(TORCH_FROM) $(TORCH_WHEEL)
-	@$(PIP) --no-deps --require-hashes -r requirements.lock
+	@$(PIP) -qq --no-index --no-deps $(TORCH_WHEEL) 2>/dev/null || $(call install,--no-deps $(TORCH_FROM) $(TORCH_WHEEL))
+	@$(call install,--no-deps --require-hashes -r requirements.lock)
 	@# A build for CUDA asks for exact versions of NVIDIA's libraries; all else is there by now.
-	@$(PIP) $(TORCH_FROM) "$(TORCH)"
+	@$(call install,$(TORCH_FROM) "$(TORCH)")
 	@# Built with the setuptools of the lock file.
-	@$(PIP) --no-build-isolation --no-deps --editable .
+	@$(PIP) -qq --no-build-isolation --no-deps --editable .
 	@touch $@
 
 params: setup ## Write params.yaml for a profile: make params PROFILE=reduced-cpu
@@ -62,11 +69,11 @@ new-task: setup ## Look at your own data, and add a task on it to params.yaml: m
 plan: setup ## What will run, how long it takes, disk and memory: make plan [SWEEP='textbook=general']
 	@python -m $(if $(filter command,$(origin SWEEP)),pipelines.sweep.estimate $$SWEEP,pipelines.commands.plan)
 
-quickstart: setup ## Run the whole pipeline on the shipped example and show the results
-	@python -m pipelines.commands.plan --short metrics register
-	@dvc repro metrics register
+quickstart: setup ## Run the whole pipeline on the shipped example, or on one task: make quickstart [TASK=tickets]
+	@targets=$(if $(call typed,TASK),$$(python -m pipelines.commands.targets "$$TASK"),"metrics register") \
+		&& python -m pipelines.commands.plan --short $$targets && dvc repro $$targets
 	@python -m pipelines.commands.report
-	@python -m pipelines.commands.summary
+	@python -m pipelines.commands.summary $(if $(call typed,TASK),"$$TASK")
 
 sweep: setup ## Fill the grid init × teacher × textbook × task, or a part: make sweep SWEEP='textbook=general,contextualized'
 	@python -m pipelines.sweep $$SWEEP

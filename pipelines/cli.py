@@ -25,8 +25,9 @@ def run(main: Callable[..., None]) -> None:
     """Call `main` with the arguments of the command line.
 
     The signature of `main` is the command's: typer parses it. A first parameter named `params` gets `params.yaml`. A
-    user's mistake, in the arguments or anywhere else, ends the process with one line and exit code 1. Characters that
-    the terminal's encoding lacks are replaced. How long a stage took is noted, for the next plan.
+    user's mistake, in the arguments or anywhere else, ends the process with one line and exit code 1, and so does
+    Ctrl-C. Characters that the terminal's encoding lacks are replaced. How long a stage took is noted, for the next
+    plan.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # standard error never fails: Python escapes them there
@@ -40,6 +41,8 @@ def run(main: Callable[..., None]) -> None:
         if arguments is not None:
             with timed(stage) if stage else nullcontext():
                 main(*([load_params()] if _takes_params(main) else []), **arguments)
+    except KeyboardInterrupt:
+        sys.exit("stopped; run the same command again to go on")
     except Exception as error:
         line = user_message(error)
         if line is None:

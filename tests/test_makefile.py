@@ -5,14 +5,21 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from toy_wheels import make_wheel, only_source
+
+from textbook.files import sha256
 
 ROOT = Path(__file__).parents[1]
 WRONG = {
     "setup": [["VENV=new", "PYTHON=nonsense"]],
     "params": [["PROFILE=nonsense"], []],
+    "quickstart": [["TASK=nonsense"], ["TASK=a; touch ran"]],
     "new-task": [["FILE=nonsense"], ["FILE=it's $(touch ran).csv", "NAME='; touch ran; '"], []],
     "plan": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"], []],
     "sweep": [["SWEEP=nonsense"], ["SWEEP=task=it's $(touch ran)"]],
@@ -32,7 +39,6 @@ WRONG = {
 }
 WITHOUT_ARGUMENTS = {
     "help",
-    "quickstart",
     "test",
     "test-all",
     "check",
@@ -119,3 +125,38 @@ def test_pytorch_and_what_builds_the_package_are_installed_by_hash(project: Path
     own = make(project, "--dry-run", "setup", "VENV=new", "TORCH_INDEX=https://example.org/cu126").stdout
     assert f"--no-deps --extra-index-url https://example.org/cu126 {version}" in own
     assert "torch.lock" not in own
+
+
+def test_locked_packages_can_be_installed_on_every_python_3_11() -> None:
+    """Debian 12 has Python 3.11.2."""
+    names = re.findall(r"^(\S+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert len(names) > 200
+    refused = {}
+    for name in names:
+        with suppress(PackageNotFoundError):  # for another platform
+            needed = metadata(name)["Requires-Python"] or ""
+            if "3.11.0" not in SpecifierSet(needed):
+                refused[name] = needed
+    assert not refused
+
+
+@pytest.mark.slow
+def test_the_set_up_says_how_far_it_is_and_what_failed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, wheels = tmp_path / "project", tmp_path / "wheels"
+    shutil.copytree(project, folder)
+    wheels.mkdir()
+    only_source(monkeypatch, wheels)
+    hashes = {name: sha256(make_wheel(wheels, name, {})) for name in (f"package{number}" for number in range(90))}
+    hashes["package85"] = "0" * 64
+    torch = sha256(make_wheel(wheels, "torch", {}, version="2.13.0"))
+    (folder / "torch.lock").write_text(f"torch==2.13.0 --hash=sha256:{torch}")
+    lock = "\n".join(f"{name}==1.0 --hash=sha256:{digest}" for name, digest in hashes.items())
+    (folder / "requirements.lock").write_text(lock)
+    process = make(folder, "setup", "VENV=new")
+    assert process.returncode != 0
+    assert process.stdout.splitlines()[1:] == ["  40 packages downloaded", "  80 packages downloaded"]
+    assert process.stderr.startswith("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES")
+    assert "package85" in process.stderr
+    assert not (folder / "new" / ".ready").exists()

@@ -142,8 +142,9 @@ def _write(before: str, after: str) -> None:
 
 def _next(name: str) -> str:
     commands = {
-        "make quickstart": "every task of params.yaml, from raw text to the table of results",
-        f"dvc repro register@{name}": "this task alone (after: source .venv/bin/activate)",
+        f"make quickstart TASK={name}": "this task alone, from raw text to the table of results",
+        "make quickstart": "every task of params.yaml",
+        f"make pull TASK={name}": "then: the model as a plain Hugging Face folder",
     }
     width = max(map(len, commands))
     return "\n".join(f"  {command:<{width}}  # {purpose}" for command, purpose in commands.items())

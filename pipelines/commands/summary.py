@@ -1,11 +1,14 @@
 """The table at the end of a run, and the next commands."""
 
+from typing import Annotated
+
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.cli import run
-from pipelines.paths import REPORTS
+from pipelines.paths import EVALUATION, REPORTS
 from pipelines.worth import concern
 from textbook.files import read_json
 from textbook.params import Params
@@ -16,10 +19,13 @@ WIDE = 110  # characters that all columns need, without one for test data
 LEFT_OUT = ("parameters", "speed-up")  # on a narrower terminal
 
 
-def main(params: Params) -> None:
-    """Print `reports/metrics.json` as a table. Students that are not worth it come with the reason, in bold, first."""
+def main(params: Params, only: Annotated[str, typer.Argument(metavar="TASK")] = "") -> None:
+    """Print the figures of all tasks in `reports/metrics.json`, or those of one task, as a table.
+
+    Students that are not worth it come with the reason, in bold, first.
+    """
     console = Console()
-    metrics = read_json(REPORTS / "metrics.json")
+    metrics = {only: read_json(EVALUATION / f"{only}.json")} if only else read_json(REPORTS / "metrics.json")
     concerns = {task: concern(params, task, figures) for task, figures in metrics.items()}
     for task, figures in metrics.items():
         if reason := concerns[task]:

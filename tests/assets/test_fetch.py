@@ -2,12 +2,11 @@
 
 import hashlib
 import itertools
-import os
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from toy_wheels import make_wheel, only_source
 
 from textbook.assets.fetch import fetch
 from textbook.assets.manifest import locate
@@ -24,29 +23,13 @@ MEMBERS = {
 }
 
 
-def make_wheel(folder: Path, package: str, members: Mapping[str, str | bytes]) -> Path:
-    path = folder / f"{package}-1.0-py3-none-any.whl"
-    info = f"{package}-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in members))
-    return path
-
-
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A wheel in a folder that is the only source of pip."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     path = make_wheel(folder, "pkg", MEMBERS)
-    for name in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    only_source(monkeypatch, folder)
     return path
 
 

@@ -4,14 +4,18 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
 import pytest
+from bare_python import bare_environment
 from toy_bundle import CELL, write_bundle
 
+from textbook.bundle.__main__ import main
 from textbook.bundle.contents import CONTENTS, read_bundle
 from textbook.bundle.origin import origin_tags, read_origin, write_origin
 from textbook.bundle.run import run_bundle
@@ -137,3 +141,20 @@ def test_a_run_stops_in_time_and_the_next_one_goes_on(
     assert out.count("0 of 1 cells are done and in") == 2
     assert "min left] stopped before the time is over" in out
     assert json.loads((tmp_path / "bundle" / CONTENTS).read_text())["version"] == 1
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
+    environment = bare_environment(tmp_path, [])
+    path = os.pathsep.join([environment["PYTHONPATH"], str(Path(__file__).parents[2] / "src")])
+    command = [sys.executable, "-m", "textbook.bundle", "run", "run"]
+    process = subprocess.run(command, env={**environment, "PYTHONPATH": path}, cwd=tmp_path, capture_output=True)
+    assert process.returncode == 1
+    needed = "python -m pip install -r run/requirements.txt"
+    expected = f"error: the package torch is not installed; install what a bundle needs: {needed}\n"
+    assert process.stderr.decode() == expected
+
+
+def test_an_older_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 18))
+    with pytest.raises(SystemExit, match=r"^error: this is Python 3\.9, and a bundle needs 3\.11 or newer$"):
+        main(["run", "."])

@@ -94,8 +94,10 @@ def test_the_help_names_the_arguments_but_not_the_parameters(tmp_path):
     assert "params" not in process.stdout
 
 
-def test_ctrl_c_exits_with_an_error():
-    assert run("-c", INTERRUPTED, "films").returncode != 0
+def test_ctrl_c_exits_with_an_error_of_one_line():
+    process = run("-c", INTERRUPTED, "films")
+    assert process.returncode != 0
+    assert process.stderr == "stopped; run the same command again to go on\n"
 
 
 def test_a_bug_shows_its_traceback():

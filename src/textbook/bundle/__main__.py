@@ -1,5 +1,7 @@
 """`python -m textbook.bundle`: unpack a bundle, and make its cells on this machine."""
 
+from __future__ import annotations  # for a Python that is too old to do more than say so
+
 import argparse
 import math
 import os
@@ -7,7 +9,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from textbook.bundle.archive import unpack
 from textbook.errors import UserError
 
 
@@ -15,7 +16,12 @@ def main(words: list[str] | None = None) -> None:
     """Run a command. A user's mistake ends the process with one line and exit code 1."""
     arguments = _parser().parse_args(words)
     try:
+        if sys.version_info < (3, 11):  # noqa: UP036 -- the machine of a bundle may have any
+            found = ".".join(map(str, sys.version_info[:2]))
+            raise UserError(f"this is Python {found}, and a bundle needs 3.11 or newer")
         if arguments.command == "unpack":
+            from textbook.bundle.archive import unpack  # an older Python could not even import it
+
             unpack(arguments.parts, arguments.folder)
             print(f"unpacked; run it with: python -m textbook.bundle run {arguments.folder}")
         else:
@@ -29,7 +35,11 @@ def main(words: list[str] | None = None) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    """Run the bundle with its own code, whatever else is installed."""
+    """Run the bundle with its own code, whatever else is installed.
+
+    Raises:
+        UserError: a package is missing; see `run_bundle` for the others.
+    """
     folder = arguments.folder.resolve()
     own = folder / "textbook"
     if own.is_dir() and Path(__file__).resolve().parents[1] != own:
@@ -37,8 +47,12 @@ def _run(arguments: argparse.Namespace) -> None:
         os.environ["PYTHONPATH"] = path
         os.execv(sys.executable, [sys.executable, "-P", "-m", "textbook.bundle", *sys.argv[1:]])
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from textbook.bundle.run import run_bundle  # takes seconds to import
-
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of loading weights, between those of the cells
+    try:
+        from textbook.bundle.run import run_bundle  # takes seconds to import
+    except ModuleNotFoundError as error:
+        needed = f"python -m pip install -r {arguments.folder / 'requirements.txt'}"
+        raise UserError(f"the package {error.name} is not installed; install what a bundle needs: {needed}") from None
     run_bundle(folder, arguments.hours, arguments.threads, several_runs=arguments.several_runs)
 
 

@@ -65,7 +65,7 @@ def _prepare(bundle: Bundle, threads: int | None) -> str:
     torch.set_num_threads(threads or bundle.threads)
     engine = allow_plain()
     if engine == PLAIN:
-        _say("numba is not installed: PyTorch's own layers and losses are used, which are slower and round otherwise")
+        _say("numba is not installed: PyTorch's own layers are used, which are slower and draw other random numbers")
     return engine
 
 

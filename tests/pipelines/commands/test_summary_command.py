@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.commands.summary import main as summary
-from textbook.files import write_json
+from textbook.files import read_json, write_json
 from textbook.params_file import load_params
 
 PAIRED = {"value": 3.4, "error": 1.2, "low": 1.0, "high": 5.8, "p_holm": 0.02}
@@ -70,3 +70,19 @@ def test_a_student_that_is_not_worth_it_has_the_reason_first(
         " times in 1,000 steps: take more steps (distill.steps)."
     )
     assert printed.endswith("make pull TASK=rotten_tomatoes ALIAS=challenger")
+
+
+def test_one_task_is_shown_by_its_own_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = load_params(Path(__file__).parents[3] / "params.yaml")
+    params.tasks["tickets"] = params.tasks["rotten_tomatoes"]
+    monkeypatch.chdir(tmp_path)
+    write_metrics({})
+    figures = read_json(Path("reports/metrics.json"))["rotten_tomatoes"]
+    write_json(Path("data/evaluation/tickets.json"), figures)
+    summary(params, "tickets")
+    printed = capsys.readouterr().out
+    assert "tickets: accuracy on validation data" in printed
+    assert "rotten_tomatoes" not in printed
+    assert printed.rstrip().endswith("make pull TASK=tickets")
