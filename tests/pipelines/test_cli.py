@@ -26,6 +26,8 @@ INTERRUPTED = """
 import os, signal, time
 from pipelines.cli import run
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+
 def main(name: str) -> None:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(10)

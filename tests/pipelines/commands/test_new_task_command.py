@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,7 @@ def _own() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
 
 
 def test_a_file_that_was_changed_in_the_meantime_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
