@@ -116,7 +116,9 @@ def test_a_student_is_recorded_registered_and_compared_with_the_champion(made, t
 )
 def test_a_student_that_does_not_beat_a_baseline_is_registered_but_not_promoted(made, name, title, capsys):
     write_figures({name: 1.5})
-    write_json(Path("data/textbooks") / TASK / "contextualized.json", {"sentences": 640})
+    book = Path("data/textbooks") / TASK / "contextualized.parquet"
+    book.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"sentence": ["a"] * 640}), book)
     register(made, TASK)
     assert (registered()["version"], registered()["alias"]) == ("1", "challenger")
     reason = f"The student (50.0) does not beat {title} (50.0) by more than the error of the difference."
