@@ -67,7 +67,7 @@ new-task: setup ## Look at your own data, and add a task on it to params.yaml: m
 		$(call given,LABEL,label) $(if $(filter 1,$(YES)),--yes) -- "$$FILE"
 
 plan: setup ## What will run, how long it takes, disk and memory: make plan [SWEEP='textbook=general']
-	@python -m $(if $(filter command,$(origin SWEEP)),pipelines.sweep.estimate $$SWEEP,pipelines.commands.plan)
+	@python -m $(if $(call typed,SWEEP),pipelines.sweep.estimate $$SWEEP,pipelines.commands.plan)
 
 quickstart: setup ## Run the whole pipeline on the shipped example, or on one task: make quickstart [TASK=tickets]
 	@targets=$(if $(call typed,TASK),$$(python -m pipelines.commands.targets "$$TASK"),"metrics register") \

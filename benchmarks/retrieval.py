@@ -54,7 +54,7 @@ from textbook.tables.files import choose_tables, cut_table
 from textbook.tasks.prepare import prepare_task
 from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, sentences
 from textbook.textbooks.book import write_book
-from textbook.textbooks.contextualized import retrieve
+from textbook.textbooks.contextualized import Merged, retrieve
 from textbook.textbooks.leaks import LeakFilter
 from textbook.validation import validate
 from textbook.words import words
@@ -103,6 +103,11 @@ def prepare(params: Params, fetched: bool, name: str, folder: Path) -> Path:
 
 def ingest(params: Params, folder: Path) -> float:
     """Seconds from raw text to de-duplicated sentence shards."""
+    return split(params, folder) + merge(params, folder)
+
+
+def split(params: Params, folder: Path) -> float:
+    """Seconds to split the texts of all sources into sentences."""
     corpus, code = params.corpus, hash_code(write_sentences.__module__)
 
     def run() -> None:
@@ -111,9 +116,14 @@ def ingest(params: Params, folder: Path) -> float:
             tables = choose_tables(hashes, source.files, str(root))
             parts = {part: hashes[table] for table in tables for part in cut_table(table)}
             write_sentences(parts, folder / "sentences" / name, source, corpus, code)
-        write_corpus({name: folder / "sentences" / name for name in sorted(corpus.sources)}, folder / "corpus")
 
     return timed(run)[0]
+
+
+def merge(params: Params, folder: Path) -> float:
+    """Seconds to merge the sentences of all sources into a corpus without duplicates."""
+    sources = {name: folder / "sentences" / name for name in sorted(params.corpus.sources)}
+    return timed(lambda: write_corpus(sources, folder / "corpus"))[0]
 
 
 def check(params: Params, folder: Path) -> float:
@@ -140,13 +150,18 @@ def make_textbook(corpus: Path, built: Path, task: Path, k: int, anchors: int, t
 
     def run(texts: Sequence[str]) -> int:
         merged = retrieve(index, texts, k=k, phrases=PHRASES, stop_words=STOP_WORDS)
-        ids = merged.order()
-        leaks = LeakFilter(evaluation, NGRAM)
-        rank, score = merged.relevance(ids)
-        return write_book(corpus, ids, leaks, target, rank=rank, score=score)["sentences"]
+        return write_retrieved(merged, corpus, evaluation, target)
 
     run(texts[:2])
     return lambda: run(texts)
+
+
+def write_retrieved(merged: Merged, corpus: Path, evaluation: Sequence[str], target: Path) -> int:
+    """Write what was retrieved as a textbook, and return its number of sentences."""
+    ids = merged.order()
+    leaks = LeakFilter(evaluation, NGRAM)
+    rank, score = merged.relevance(ids)
+    return write_book(corpus, ids, leaks, target, rank=rank, score=score)["sentences"]
 
 
 def textbook(*arguments: Any) -> tuple[float, int]:

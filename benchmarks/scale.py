@@ -28,29 +28,25 @@ from benchmarks.larger_text import COLUMN, write_copies
 from benchmarks.profiles import load_profile
 from benchmarks.retrieval import (
     HASH,
-    NGRAM,
     PHRASES,
     STOP_WORDS,
     bytes_on_disk,
     check,
     index,
+    merge,
     prepare,
+    split,
     spread,
     timed,
+    write_retrieved,
 )
 from pipelines.code import hash_code
-from textbook.corpus.merge import write_corpus
-from textbook.corpus.sentences import write_sentences
-from textbook.files import digest, read_json, remove, sha256, write_json
+from textbook.files import digest, read_json, remove, write_json
 from textbook.params import Params
 from textbook.params_file import check_params
 from textbook.retrieval.engines import open_index
-from textbook.tables.dataset_parts import DatasetPart
-from textbook.tables.files import Part, cut_table
 from textbook.tasks.splits import TRAIN, evaluation_sentences, read_split, sentences
-from textbook.textbooks.book import write_book
 from textbook.textbooks.contextualized import retrieve
-from textbook.textbooks.leaks import LeakFilter
 
 RESULTS = Path("benchmarks/results/scale.json")
 PROFILE, TASK, SOURCE = "glue", "sst2", "general_text"
@@ -62,31 +58,13 @@ STEPS = ("split", "merge", "validate", "index", "textbook")
 """The steps from raw text to textbook, in their order."""
 
 
-def of_copies(params: Params, copies: int) -> Params:
-    """The parameters with a source for each copy."""
+def of_copies(params: Params, copies: int, text: Path) -> Params:
+    """The parameters with a source for each copy of the text in a folder."""
     raw = params.model_dump(mode="json")
-    raw["corpus"]["sources"] = {f"copy_{number:03}": {"asset": SOURCE, "column": COLUMN} for number in range(copies)}
+    folders = {f"copy_{number:03}": text / f"{number:03}" for number in range(copies)}
+    raw["assets"]["path"] |= {name: {"path": str(folder)} for name, folder in folders.items()}
+    raw["corpus"]["sources"] = {name: {"asset": name, "column": COLUMN} for name in folders}
     return check_params(raw, "benchmark")
-
-
-def split(params: Params, text: Path, folder: Path) -> float:
-    """Seconds to split the texts of all sources into sentences."""
-    corpus, code = params.corpus, hash_code(write_sentences.__module__)
-
-    def run() -> None:
-        for number, (name, source) in enumerate(sorted(corpus.sources.items())):
-            parts: dict[Part | DatasetPart, str] = {}
-            for path in sorted((text / f"{number:03}").iterdir()):
-                parts |= dict.fromkeys(cut_table(str(path)), sha256(path))
-            write_sentences(parts, folder / "sentences" / name, source, corpus, code)
-
-    return timed(run)[0]
-
-
-def merge(params: Params, folder: Path) -> float:
-    """Seconds to merge the sentences of all sources into a corpus without duplicates."""
-    sources = {name: folder / "sentences" / name for name in sorted(params.corpus.sources)}
-    return timed(lambda: write_corpus(sources, folder / "corpus"))[0]
 
 
 def textbook(folder: Path, task: Path) -> tuple[float, int, int]:
@@ -100,11 +78,7 @@ def textbook(folder: Path, task: Path) -> tuple[float, int, int]:
         before = _bytes_read()
         merged = retrieve(search, anchors, k=K, phrases=PHRASES, stop_words=STOP_WORDS)
         read = _bytes_read() - before
-        ids = merged.order()
-        rank, score = merged.relevance(ids)
-        leaks = LeakFilter(evaluation, NGRAM)
-        written = write_book(folder / "corpus", ids, leaks, folder / "book.parquet", rank=rank, score=score)
-        return int(written["sentences"]), read
+        return write_retrieved(merged, folder / "corpus", evaluation, folder / "book.parquet"), read
 
     seconds, (count, read) = timed(run)
     return seconds, count, read
@@ -136,13 +110,13 @@ def measure(params: Params, copies: int, text: Path, folder: Path) -> dict[str, 
         print(f"{name:10} {seconds[name]:8,.0f} s {peaks[name]:6.2f} GB", flush=True)
         return result
 
-    task = prepare(load_profile(PROFILE), False, TASK, folder)
-    changed = of_copies(params, copies)
     size = sum(_text_size(text / f"{number:03}") for number in range(copies))
-    step("split", split, changed, text, folder)
-    step("merge", merge, changed, folder)
+    params = of_copies(params, copies, text)
+    task = prepare(params, False, TASK, folder)
+    step("split", split, params, folder)
+    step("merge", merge, params, folder)
     remove(folder / "sentences")
-    step("validate", check, changed, folder)
+    step("validate", check, params, folder)
     step("index", index, folder / "corpus", folder / "index")
     _, written, read = step("textbook", textbook, folder, task)
     return {
@@ -153,6 +127,7 @@ def measure(params: Params, copies: int, text: Path, folder: Path) -> dict[str, 
         "peak_gb": {name: round(value, 2) for name, value in peaks.items()},
         "index_bytes": bytes_on_disk(folder / "index"),
         "index_bytes_read": read,
+        "anchors": len(sentences(read_split(task, TRAIN))),
         "textbook_sentences": written,
     }
 

@@ -16,13 +16,14 @@ def scale_page(results: Path, cost_per_hour: float) -> str:
     """
     estimate = measured_scale(results, cost_per_hour)
     assert estimate, f"{results} has no figures"
-    parts = [f"### Work on the text, without a GPU\n\n{_table(estimate.text)}"]
+    parts = []
+    if growth := measured_growth(results):
+        parts.append(f"### How time grows with the text: with the size to the power {growth.exponent:.2f}")
+        parts += [_table(growth.sizes), _table(growth.costs)]
+    parts.append(f"### Work on the text, without a GPU\n\n{_table(estimate.text)}")
     parts.append(f"### Training: hours, and cost on an H100\n\n{_table(estimate.gpu)}")
     parts.append("### Limits, and how the design deals with them")
     parts += [f"**{limit[0].upper()}{limit[1:]}**: {size}. {design}" for limit, size, design in estimate.limits]
-    if growth := measured_growth(results):
-        parts.insert(0, f"{_table(growth.sizes)}\n\n{_table(growth.costs)}")
-        parts.insert(0, f"### How time grows with the text: with the size to the power {growth.exponent:.2f}")
     return "\n\n".join(parts)
 
 

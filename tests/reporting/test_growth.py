@@ -15,6 +15,7 @@ def point(gb: float, seconds: float) -> dict[str, object]:
         "peak_gb": {"split": 1.0, "index": 2.5},
         "index_bytes": 100,
         "index_bytes_read": 110,
+        "anchors": 66_978,
     }
 
 
@@ -31,6 +32,7 @@ def write(tmp_path):
 def test_the_largest_size_gives_the_cost_at_160_gb(write):
     growth = write(point(0.5, 50.0), point(5.0, 450.0))
     assert growth.exponent == 1.01
+    assert growth.sizes[0][5] == growth.costs[5][0] == "a textbook of 66,978 anchors"
     assert growth.sizes[1] == ("0.50 GB", *["50 s"] * 5, "2.5 GB", "1.10 times")
     # 450 s on 2 cores for 5 GB are 0.05 core hours per GB.
     assert growth.costs[1][1:] == ("0.050", "0.99", "8 core hours", "2 minutes")

@@ -2,28 +2,27 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytest.importorskip("s3fs")
-server = pytest.importorskip("moto.server")
-
-import boto3  # noqa: E402 -- it is installed with moto
-
-from textbook.errors import UserError  # noqa: E402
-from textbook.params import Source, UrlAsset  # noqa: E402
-from textbook.tables.files import cut_table  # noqa: E402
-from textbook.tables.read import read_rows_of  # noqa: E402
-from textbook.tables.remote import list_remote, list_versions, note_remote  # noqa: E402
+from textbook.errors import UserError
+from textbook.params import Source, UrlAsset
+from textbook.tables.files import cut_table
+from textbook.tables.read import read_rows_of
+from textbook.tables.remote import list_remote, list_versions, note_remote
 
 TEXTS = [f"Text number {number}." for number in range(1_000)]
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A new bucket, `text`, on a server of this test."""
+    pytest.importorskip("s3fs", reason="s3fs needs another botocore than the locked one")
+    server = pytest.importorskip("moto.server", reason="moto is only for this test, and large")
+    boto3 = pytest.importorskip("boto3", reason="it comes with moto")
     moto = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     moto.start()
     endpoint = "http://{}:{}".format(*moto.get_host_and_port())
@@ -39,10 +38,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     moto.stop()
 
 
-def test_a_folder_in_s3_is_listed_read_in_parts_and_watched(bucket: object, tmp_path: Path) -> None:
+def test_a_folder_in_s3_is_listed_read_in_parts_and_watched(bucket: Any, tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": TEXTS}), tmp_path / "a.parquet", row_group_size=100)
-    bucket.upload_file(tmp_path / "a.parquet", "web/a.parquet")  # type: ignore[attr-defined]
-    bucket.put_object(Key="web/b.txt", Body="".join(f"{text}\n" for text in TEXTS))  # type: ignore[attr-defined]
+    bucket.upload_file(tmp_path / "a.parquet", "web/a.parquet")
+    bucket.put_object(Key="web/b.txt", Body="".join(f"{text}\n" for text in TEXTS))
     note_remote(UrlAsset(url="s3://text/web"), tmp_path / "asset")
     root, versions = list_remote(tmp_path / "asset")
     assert (root, list(versions)) == ("s3://text/web", ["s3://text/web/a.parquet", "s3://text/web/b.txt"])
@@ -51,7 +50,7 @@ def test_a_folder_in_s3_is_listed_read_in_parts_and_watched(bucket: object, tmp_
         assert len(parts) > 3
         blocks = [block for part in parts for block in read_rows_of(part, ["text"], Source(asset="web"))]
         assert [text for block in blocks for text in block.columns["text"]] == TEXTS
-    bucket.put_object(Key="web/b.txt", Body="other\n")  # type: ignore[attr-defined]
+    bucket.put_object(Key="web/b.txt", Body="other\n")
     with pytest.raises(UserError, match=r"^s3://text/web/b\.txt: has changed since the asset asset was fetched"):
         list_remote(tmp_path / "asset")
     with pytest.raises(UserError, match=r"^s3://nowhere/web: cannot be read: "):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import exp
+from typing import TypeVar
 
 from textbook.params import Params, Task
 
@@ -18,6 +19,8 @@ SPECIAL = 2  # tokens that mark the ends of a text; one more in a pair
 TASK_SHARE = 0.47  # bytes of a prepared task on disk for each byte of its text (0.47)
 ROW_BYTES = 110  # of text in a row of a task of which only the size is known (SST-2: 54, Rotten Tomatoes: 109)
 OVERLAP = 0.6  # of hits that retrieve new sentences: 0.62 for k = 40, 0.51 for k = 100, 0.18 for SST-2's short phrases
+
+T = TypeVar("T")
 
 
 class Unknown(Exception):
@@ -105,8 +108,8 @@ def text_tokens(text_bytes: float, max_length: int, *, pair: bool = False) -> fl
     return min(float(max_length), text_bytes / TOKEN_BYTES + SPECIAL + pair)
 
 
-def known(value: float | None) -> float:
-    """A size that must be known.
+def known(value: T | None) -> T:
+    """What must be known of the sizes of a run.
 
     Raises:
         Unknown: it is not.
@@ -136,10 +139,7 @@ def rows_of(facts: Facts, task: str) -> Rows:
     Raises:
         Unknown: they are not known.
     """
-    rows = facts.tasks.get(task)
-    if rows is None:
-        raise Unknown
-    return rows
+    return known(facts.tasks.get(task))
 
 
 def shape_of(facts: Facts, asset: str) -> Shape:
@@ -148,10 +148,7 @@ def shape_of(facts: Facts, asset: str) -> Shape:
     Raises:
         Unknown: it is not known.
     """
-    shape = facts.encoders.get(asset)
-    if shape is None:
-        raise Unknown
-    return shape
+    return known(facts.encoders.get(asset))
 
 
 def anchors(rows: Rows, task: Task) -> int:
