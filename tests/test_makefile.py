@@ -62,7 +62,11 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     venv = [] if any(word.startswith("VENV=") for word in arguments) else [f"VENV={sys.prefix}"]
     ready = [f"--old-file={sys.prefix}/.ready"]
     return subprocess.run(
-        ["make", *ready, *venv, *arguments], cwd=folder, env=environment, capture_output=True, text=True
+        ["make", "--no-print-directory", *ready, *venv, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
 
 

@@ -14,8 +14,8 @@ from pipelines.paths import ASSETS, TASKS, teacher_folder
 from pipelines.work import work_folder
 from textbook.assets.manifest import locate
 from textbook.errors import UserError
-from textbook.evaluation.metrics import measure_classifier, read_validation
-from textbook.evaluation.predictions import splits_to_predict, write_predictions
+from textbook.evaluation.metrics import measure_classifier, read_predicted, read_validation
+from textbook.evaluation.predictions import write_predictions
 from textbook.files import atomic_write, copy_folder, hash_folder, read_json, remove, write_json
 from textbook.models.classifier import load_classifier, read_classifier
 from textbook.models.encoder import check_relation_heads, check_supported, load_config, load_tokenizer
@@ -106,10 +106,7 @@ def _prepare(params: Params, task: str) -> _Job:
     pad_id = tokenizer.pad_token_id
     train = read_labelled(TASKS / task, TRAIN, tokenizer, settings.max_length)
     validation = read_validation(TASKS / task, tokenizer, settings.max_length)
-    predicted = {
-        name: validation.get(split) or read_labelled(TASKS / task, split, tokenizer, settings.max_length)
-        for name, split in splits_to_predict(TASKS / task).items()
-    }
+    predicted = read_predicted(TASKS / task, tokenizer, settings.max_length, validation)
     for rows in (train, *validation.values(), *predicted.values()):  # here, where it takes no weights and no process
         check_readable(config, rows.tokens, pad_id, whose="teacher", section="teacher")
     measure = partial(measure_classifier, splits=validation, metrics=about.metrics, pad_id=pad_id, device=best_device())

@@ -50,7 +50,8 @@ SIMPLE = re.compile(
 _DROP = re.compile(f"[{_DROPPED}]+")
 _HIDDEN = re.compile(f"[{INVISIBLE}]+")
 _DOTTED_I = re.compile("i\u0307+")
-_RUN = re.compile(rf"((?=\w)[{_UNSPACED}][{_UNSPACED}{INVISIBLE}]*)")
+# With the marks of every script: where a mark of another one stands, in NFC it may stand elsewhere.
+_RUN = re.compile(rf"((?=\w)[{_UNSPACED}][{_UNSPACED}{MARKS}{INVISIBLE}]*)")
 
 
 def words(text: str) -> list[str]:
@@ -126,7 +127,9 @@ def _segment(run: str) -> Iterator[tuple[int, int]]:
     composed = _visible(run)
     first = 0
     for segment in WordBreaker(composed, "root"):
-        last = first + len(segment)
+        last = min(first + len(segment), len(run))
+        while composed != run and len(_visible(run[first:last])) > len(segment):  # NFC divides a few characters
+            last -= 1
         while composed != run and last < len(run) and _visible(run[first:last]) != segment:
             last += 1
         yield first, last

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from transformers import PreTrainedTokenizerBase
 
-from textbook.evaluation.metrics import measure_classifier, read_validation
-from textbook.evaluation.predictions import splits_to_predict, write_predictions
+from textbook.evaluation.metrics import measure_classifier, read_predicted, read_validation
+from textbook.evaluation.predictions import write_predictions
 from textbook.files import write_json
 from textbook.models.classifier import load_classifier
 from textbook.models.encoder import load_tokenizer
@@ -79,10 +79,7 @@ def read_seed_data(job: SeedJob) -> SeedData:
     tokenizer = load_tokenizer(job.teacher)
     train = read_labelled(job.data, TRAIN, tokenizer, job.settings.max_length)
     validation = read_validation(job.data, tokenizer, job.settings.max_length)
-    predicted = {
-        name: validation.get(split) or read_labelled(job.data, split, tokenizer, job.settings.max_length)
-        for name, split in splits_to_predict(job.data).items()
-    }
+    predicted = read_predicted(job.data, tokenizer, job.settings.max_length, validation)
 
     def read_targets() -> NDArray[np.float32]:
         assert job.targets, "the teacher's predictions are needed and not given"

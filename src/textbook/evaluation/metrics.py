@@ -16,6 +16,7 @@ from scipy.stats import ConstantInputWarning, pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from transformers import PreTrainedTokenizerBase
 
+from textbook.evaluation.predictions import splits_to_predict
 from textbook.tasks.splits import validation_splits
 from textbook.training.engine.device import Device
 from textbook.training.finetuning.labelled import Labelled, read_labelled
@@ -79,6 +80,20 @@ def measure_outputs(
 def read_validation(folder: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Labelled]:
     """All validation splits of the prepared task in a folder, by name."""
     return {name: read_labelled(folder, name, tokenizer, max_length) for name in validation_splits(folder)}
+
+
+def read_predicted(
+    folder: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, validation: Mapping[str, Labelled]
+) -> dict[str, Labelled]:
+    """What every model predicts of the prepared task in a folder, by the name of the file with its predictions.
+
+    Args:
+        validation: the validation splits, already read.
+    """
+    return {
+        name: validation.get(split) or read_labelled(folder, split, tokenizer, max_length)
+        for name, split in splits_to_predict(folder).items()
+    }
 
 
 def measure_on_validation(
