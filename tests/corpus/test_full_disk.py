@@ -1,4 +1,4 @@
-"""A disk that fills up while a corpus is written ends in one line, whichever file is being written."""
+"""A disk that fills up while a corpus or its index is written ends in one line, whichever file is being written."""
 
 import random
 import resource
@@ -13,16 +13,22 @@ from textbook.corpus.duplicates import find_duplicates
 from textbook.corpus.merge import write_corpus
 from textbook.corpus.near_duplicates import find_near_duplicates
 from textbook.corpus.sentences import sentence_shards, write_sentences
-from textbook.corpus.shards import take_sentences
+from textbook.corpus.shards import read_shards, take_sentences
 from textbook.corpus.stretches import cut_shards
 from textbook.disk import is_disk_full
-from textbook.params import Corpus, NearDuplicates, Source
+from textbook.params import Corpus, Index, NearDuplicates, Source
+from textbook.retrieval.engines import build_index
 from textbook.tables.files import Part
 
 SENTENCES = 2_000
 LIMIT = 10_000  # bytes per file
 BOUNDS = Corpus(sources={}, language="en", min_words=1, max_words=64, max_characters=2000, near_duplicates=None)
 NEAR = NearDuplicates(threshold=0.8, words=2, hashes=64)
+
+
+def index(folder: Path) -> None:
+    settings = Index(engine="bm25s", k1=1.2, b=0.75)
+    build_index(read_shards(folder / "corpus"), folder / "index", settings, "hash", kept=[folder / "kept"])
 
 
 def split(folder: Path, name: str) -> None:
@@ -36,6 +42,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
         cut_shards(sentence_shards(folder / "sentences")), [], folder / "work", NEAR
     ),
     "corpus": lambda folder: write_corpus({"web": folder / "sentences"}, folder / "corpus again"),
+    "index": index,
     "rows": lambda folder: list(take_sentences(folder / "corpus", np.arange(SENTENCES), folder)),
 }
 
@@ -56,3 +63,4 @@ def test_a_full_disk_is_told_as_such(writer: str, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, signals)
     assert is_disk_full(error.value)
+    WRITERS[writer](tmp_path)  # as soon as there is room

@@ -1,6 +1,6 @@
 """The index of a shard: its size, its independence of the other shards, and resuming after a kill."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -79,10 +79,19 @@ def test_a_build_goes_on_with_the_missing_shards(tmp_path: Path) -> None:
     assert hash_folder(target) == hash_folder(tmp_path / "at once")
 
 
+def cut_in_half(written: bytes) -> bytes:
+    return written[: len(written) // 2]
+
+
+def turn_one_bit(written: bytes) -> bytes:
+    return written[:-9] + bytes([written[-9] ^ 1]) + written[-8:]
+
+
 @pytest.mark.parametrize("name", ["words.arrow", "postings.npy", "lengths.npy", "shard.json"])
-def test_a_damaged_index_is_one_line(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("damage", [cut_in_half, turn_one_bit])
+def test_a_damaged_index_is_one_line(tmp_path: Path, name: str, damage: Callable[[bytes], bytes]) -> None:
     build_index([["some words", "more words"]], tmp_path / "index", SETTINGS, "hash")
     path = tmp_path / "index" / "000000" / name
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(UserError, match=r"is damaged \(.*\); run `dvc repro --force --single-item index`$"):
         open_index(tmp_path / "index", "hash").search([["words"]], 2)

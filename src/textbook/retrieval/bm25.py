@@ -25,7 +25,7 @@ from tqdm import tqdm
 from textbook.ray_start import cluster_address
 from textbook.ray_tasks import run_all, run_each
 from textbook.retrieval.hits import Hits
-from textbook.retrieval.postings import ShardInfo, index_shard, open_shard, read_info
+from textbook.retrieval.postings import ShardInfo, check_shard, index_shard, open_shard, read_info
 from textbook.retrieval.scan import LAST_ID, scan_shard
 
 GROUP_SHARDS = 8  # shards of a task on a cluster
@@ -143,6 +143,7 @@ def _search_shards(
     quiet = None if len(shards) > 1 else True
     with ThreadPoolExecutor(threads) as executor:
         for info in tqdm(shards, desc="search", unit="shard", leave=False, disable=quiet):
+            check_shard(info.path)
             shard = open_shard(info.path)
             scan = partial(
                 scan_shard,
