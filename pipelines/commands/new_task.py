@@ -42,7 +42,8 @@ def main(
     after = add_entries(before, proposal.entries())
     checked = check_params(YAML(typ="safe", pure=True).load(after), str(PARAMS))
     _print(proposal, params)
-    _print_trial(proposal, try_task(proposal.name, checked.tasks[proposal.name], proposal.source))
+    trial = try_task(proposal.name, checked.tasks[proposal.name], proposal.source, checked.teacher)
+    _print_trial(proposal, trial)
     if yes or _agrees():
         _write(before, after)
         print(f"\nAdded the task {proposal.name} to params.yaml. Next:\n\n{_next(proposal.name)}")

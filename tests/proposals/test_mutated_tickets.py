@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from mutations import change, changes
 from ruamel.yaml import YAML
 from toy_tables import WRITERS
-from toy_tickets import propose, tickets
+from toy_tickets import PARAMS, propose, tickets
 
 from textbook.errors import UserError
 from textbook.params import Task
@@ -53,7 +53,7 @@ def refusal_of_task(path: Path) -> str:
     try:
         proposal = propose(path)
         after = YAML(typ="safe", pure=True).load(add_entries(BEFORE, proposal.entries()))
-        try_task("mood", Task(**after["tasks"]["mood"]), path)
+        try_task("mood", Task(**after["tasks"]["mood"]), path, PARAMS.teacher)
     except UserError as error:
         return str(error)
     return ""

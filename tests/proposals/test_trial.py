@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from toy_tickets import labelled, propose, write_lines
+from toy_tickets import PARAMS, labelled, propose, write_lines
 
 from textbook.errors import UserError
 from textbook.params import Task
@@ -12,7 +12,7 @@ from textbook.proposals.trial import Trial, try_task
 
 def trial(path: Path) -> Trial:
     proposal = propose(path, name="mood")
-    return try_task(proposal.name, Task(**proposal.task), proposal.source)
+    return try_task(proposal.name, Task(**proposal.task), proposal.source, PARAMS.teacher)
 
 
 def test_the_rows_of_each_split_are_counted(tmp_path: Path) -> None:
@@ -30,6 +30,8 @@ def test_what_the_preparation_finds_is_mentioned(tmp_path: Path) -> None:
             "validation has no rows of class odd, so no score tells how well it is recognised",
             "1 row is left out of train: the same text is in validation",
             "only 3 rows for validation: an accuracy of 80 % is uncertain by ± 23 points",
+            "the teacher would learn the task in only 2 steps; 100 epochs take 100: set `teacher.epochs`, or for this"
+            " task alone `teacher.tasks`",
         ],
     )
 

@@ -1,15 +1,17 @@
 """Preparing a proposed task on trial, before anything is written."""
 
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from textbook.errors import UserError
-from textbook.params import Task
+from textbook.params import Task, Teacher
 from textbook.tasks.prepare import prepare_task
 from textbook.tasks.splits import TRAIN, VALIDATION, read_split
 
 FEW_ROWS = 200  # for validation: the standard error of an accuracy of 80 % is 2.8 points
+FEW_STEPS = 100  # of a teacher's fine-tuning
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,12 @@ class Trial:
     """What the user should look at."""
 
 
-def try_task(name: str, task: Task, source: Path) -> Trial:
+def try_task(name: str, task: Task, source: Path, teacher: Teacher) -> Trial:
     """Prepare a task in a temporary folder.
 
     Args:
         source: the file or folder of the task's asset.
+        teacher: the teacher that will be fine-tuned on it.
 
     Raises:
         UserError: the task cannot be prepared, or a split has a single label, which the stage `task` refuses.
@@ -50,4 +53,11 @@ def try_task(name: str, task: Task, source: Path) -> Trial:
         error = 100 * (0.8 * 0.2 / held_out) ** 0.5
         effect = "scores are uncertain" if task.scale else f"an accuracy of 80 % is uncertain by ± {error:.0f} points"
         notes.append(f"only {held_out} rows for validation: {effect}")
+    longest = max(teacher.trials(name), key=lambda trial: trial.epochs / trial.batch)
+    steps = ceil(prepared.rows[TRAIN] / longest.batch)  # of an epoch
+    if steps * longest.epochs < FEW_STEPS:
+        notes.append(
+            f"the teacher would learn the task in only {steps * longest.epochs} steps; {ceil(FEW_STEPS / steps)} epochs"
+            f" take {FEW_STEPS}: set `teacher.epochs`, or for this task alone `teacher.tasks`"
+        )
     return Trial(prepared.rows, notes)
