@@ -50,6 +50,7 @@ LARGE = {  # seconds of work on 445 MB in 19 files, and on its textbook for SST-
     "index": 30.4,
     "contextualized": 17.7,  # search, merging and writing 1,025,423 sentences
 }
+PAIRED = 33.5  # seconds in which 200,000 retrieved sentences of STS-B were made into pairs like the task's
 COHORTS = {1: 5579, 2: 7421, 4: 8727, 8: 11357}  # tokens a second of all students of the shipped shapes
 LONG = 20  # seconds from which a stage alone must be right
 
@@ -105,6 +106,19 @@ def test_the_work_on_a_large_corpus_is_estimated_within_thirty_percent(project: 
     params = project.params.model_copy(update={"textbooks": own})
     search = seconds(replace(large, params=params), stage) - seconds(replace(none, params=params), stage)
     assert search == pytest.approx(LARGE["contextualized"], rel=0.3)
+
+
+def test_making_pairs_like_those_of_the_task_is_estimated(project: Project) -> None:
+    task = project.params.task("rotten_tomatoes").model_copy(update={"text": ["a", "b"]})
+    taken = {}
+    for pairs in ("overlap", "anchor"):
+        changes = {"pairs": pairs, "budget": Budget(unit="sentences", size=200_000)}
+        retrieval = project.params.textbooks.contextualized.model_copy(update=changes)
+        textbooks = project.params.textbooks.model_copy(update={"contextualized": retrieval})
+        own = project.params.model_copy(update={"tasks": {"rotten_tomatoes": task}, "textbooks": textbooks})
+        facts = replace(SHIPPED, sources={"imdb": 445e6})
+        taken[pairs] = seconds(replace(project, params=own, facts=facts), "contextualized@rotten_tomatoes")
+    assert taken["overlap"] - taken["anchor"] == pytest.approx(PAIRED, rel=0.3)
 
 
 def test_students_of_a_cohort_share_the_pass_of_the_teacher_as_measured(project: Project) -> None:

@@ -32,6 +32,7 @@ SEARCH = 1e-6  # for each anchor: the index is read once, and its windows are se
 QUERY = 1e-4  # for an anchor: RAKE, and merging its hits
 BOOK = 0.55  # of a contextualized textbook: leaks, expectations, vocabularies
 SAMPLE = 0.4  # of a general textbook
+PAIR = {"general": 1.6e-4, "contextualized": 3.3e-4}  # for a pair like the task's: its second text is found or written
 VARIANT = 1e-4  # for a row of an augmented textbook
 ANALYSE = 0.5  # of all textbooks: words and distinct n-grams
 
@@ -104,7 +105,7 @@ def _contextualized(project: Project, item: str) -> Cost:
     search = (SEARCH * texts * whole / 1e6 + QUERY * texts) / project.rates.cores
     found = book_sentences(params, facts, item, "contextualized")
     return Cost(
-        project.seconds(CHECKED + REPORT, search + BOOK * book / 1e6),
+        project.seconds(CHECKED + REPORT, search + BOOK * book / 1e6 + _pairing(project, item, "contextualized")),
         BOOK_SHARE * book,
         memory=_text_memory(whole, SEARCH_SHARE) + FOUND_MEMORY * found,
     )
@@ -112,7 +113,16 @@ def _contextualized(project: Project, item: str) -> Cost:
 
 def _general(project: Project, item: str) -> Cost:
     book = _book_bytes(project, item, "general")
-    return Cost(project.seconds(CHECKED + REPORT, SAMPLE * book / 1e6), BOOK_SHARE * book, memory=_text_memory(book))
+    text = SAMPLE * book / 1e6 + _pairing(project, item, "general")
+    return Cost(project.seconds(CHECKED + REPORT, text), BOOK_SHARE * book, memory=_text_memory(book))
+
+
+def _pairing(project: Project, task: str, kind: str) -> float:
+    """Seconds of one core in which the pairs of a textbook are made like those of its task."""
+    params = project.params
+    if params.textbooks.contextualized.pairs != "overlap" or not project.is_pair(task):
+        return 0.0
+    return PAIR[kind] * book_sentences(params, project.facts, task, kind)
 
 
 def _book_bytes(project: Project, task: str, kind: str) -> float:
