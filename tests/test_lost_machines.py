@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from toy_machines import Cluster, two_machines, wait_for_worker
+from toy_machines import Cluster, can_have_machines, two_machines, wait_for_worker
 
 PARTS, LINES, WORDS = 6, 10_000, 5_000
 PHASES = ["sentences", "corpus", "index", "search"]
@@ -97,7 +96,7 @@ def lose(cluster: Cluster, fault: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="machines of their own need root and iproute2")
+@pytest.mark.skipif(not can_have_machines(), reason="network namespaces need iproute2 and the right to make them")
 @pytest.mark.parametrize(("fault", "phases"), [("process", PHASES), ("machine", ["index"]), ("cable", ["search"])])
 def test_whatever_is_lost_the_result_is_the_same(
     fault: str, phases: list[str], text: Path, expected: str, tmp_path: Path

@@ -37,8 +37,11 @@ class Machine:
 
     def processes(self) -> dict[int, str]:
         """The titles of its processes, by number."""
-        found = {}
-        network = os.stat(f"/run/netns/{self.name}").st_ino
+        found: dict[int, str] = {}
+        try:
+            network = os.stat(f"/run/netns/{self.name}").st_ino
+        except FileNotFoundError:  # it was never made
+            return {}
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # ended meanwhile
                 if os.stat(folder / "ns" / "net").st_ino == network:
@@ -68,6 +71,17 @@ class Cluster:
     head: Machine
     worker: Machine
     environment: dict[str, str]
+
+
+def can_have_machines() -> bool:
+    """Whether this process may make network namespaces: it is root, and not in a container that forbids them."""
+    name = f"probe{os.getpid()}"
+    try:
+        _ip("netns", "add", name)
+        _ip("netns", "del", name)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
 
 
 @contextmanager
