@@ -1,5 +1,6 @@
 """Cells whose students are distilled together, and then adapted and measured one by one."""
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PreTrainedModel
 
 from textbook.cells.cell import DISTILLED, RESULT, Cell
@@ -81,7 +83,24 @@ def _finished(job: CellJob, hooks: Hooks) -> Outcome:
 
 
 def _distil(jobs: Sequence[CellJob], hooks: Hooks) -> dict[Cell, Exception]:
-    """Distil the students of cells together into their folders, and return the errors of those that failed."""
+    """Distil the students of cells together into their folders, and return the errors of those that failed.
+
+    A cohort that is too large for the memory of the GPU is halved. Each half goes on from its last checkpoints.
+    """
+    try:
+        failed = _distil_together(jobs, hooks)
+    except UserError as error:
+        if len(jobs) == 1 or not isinstance(error.__cause__, torch.OutOfMemoryError):
+            raise
+    else:
+        return failed
+    gc.collect()  # the models of the cohort; the error, which held them, is gone
+    middle = len(jobs) // 2
+    print(f"{len(jobs)} students do not fit into the memory of the GPU together; half of them may", flush=True)
+    return _distil(jobs[:middle], hooks) | _distil(jobs[middle:], hooks)
+
+
+def _distil_together(jobs: Sequence[CellJob], hooks: Hooks) -> dict[Cell, Exception]:
     orders = [_order(job, hooks, share=1 / len(jobs)) for job in jobs]
     inputs = jobs[0].inputs
     failed = distil_students(inputs.teacher, inputs.books, orders)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from conftest import make_reviews, make_sentences
 from pipelines.paths import CELLS, INIT, TASKS, TEXTBOOKS, teacher_folder
@@ -26,6 +27,7 @@ from textbook.models.student import make_student
 from textbook.params import Student
 from textbook.params_file import load_params
 from textbook.tasks.splits import TEST
+from textbook.training.distillation import cohort
 from textbook.training.engine.log import read_history
 
 ROOT = Path(__file__).parents[3]
@@ -212,3 +214,33 @@ def test_a_student_that_fails_leaves_its_cohort_and_its_live_run_fails(params, m
     assert outcomes[cells[0]]["mean"] > 0
     assert str(outcomes[cells[1]]).startswith("distill: the loss of step 1 is nan; try a smaller distill.lr")
     assert ended == {cells[0]: "done", cells[1]: "failed"}
+
+
+@pytest.mark.parametrize("fitting", [1, 0])
+def test_a_cohort_that_does_not_fit_into_the_memory_of_the_gpu_is_halved(params, monkeypatch, capsys, fitting):
+    cells = [CELL, replace(CELL, seed=1), replace(CELL, seed=2)]
+    hooks = Hooks(lambda *_: None, lambda *_: None, lambda *_: nullcontext())
+    alone = dict(run_cells(params, {CELL: CELLS / CELL.slug / "alone"}, hooks))[CELL]
+    step_function, tried = cohort._step_function, []
+
+    def out_of_memory(_batch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def limited(replica, device, read_teacher, learning, graphs):
+        tried.append(len(learning))
+        if len(learning) > fitting:
+            return out_of_memory
+        return step_function(replica, device, read_teacher, learning, graphs)
+
+    monkeypatch.setattr(cohort, "_step_function", limited)
+    outcomes = run_cells(params, {cell: CELLS / cell.slug / "key" for cell in cells}, hooks)
+    if fitting:
+        made = dict(outcomes)
+        assert {**made[CELL], "seconds": 0} == {**alone, "seconds": 0}
+        assert all(made[cell]["mean"] > 0 for cell in cells)
+        assert tried == [3, 1, 2, 1, 1]
+        assert "3 students do not fit into the memory of the GPU together" in capsys.readouterr().out
+    else:
+        with pytest.raises(UserError, match=r"^distill: out of memory on .*; try a smaller distill\.batch"):
+            dict(outcomes)
+        assert tried == [3, 1]
