@@ -1,6 +1,8 @@
 # The commands of textbook. `make help` lists the targets.
 SHELL := /bin/bash -o pipefail
-PYTHON ?= python3.11
+# The first Python that the locked packages are for; that of an earlier set-up comes first.
+SUITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+PYTHON ?= $(shell for name in $(VENV)/bin/python python3.11 python3.12 python3.13 python3; do $$name $(SUITS) && echo $$name && break; done)
 VENV := .venv
 PORT ?= 5000
 ALIAS ?= champion
@@ -46,8 +48,8 @@ help: ## Show this text
 setup: $(VENV)/.ready ## Make .venv with the locked versions (other targets do it if needed)
 
 $(VENV)/.ready: requirements.lock torch.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
-		|| { echo "error: $(PYTHON) is not Python 3.11; name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(or $(PYTHON),python3) $(SUITS) || { echo "error: $(or $(PYTHON),python3) is not Python 3.11, 3.12 or 3.13;" \
+		"name one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV): about 240 packages, one to five minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@# A wheel that pip's configuration offers locally is used first.

@@ -16,6 +16,7 @@ from toy_wheels import make_wheel, only_source
 from textbook.files import sha256
 
 ROOT = Path(__file__).parents[1]
+PYTHONS = ("3.11", "3.12", "3.13")
 WRONG = {
     "setup": [["VENV=new", "PYTHON=nonsense"]],
     "params": [["PROFILE=nonsense"], []],
@@ -123,25 +124,48 @@ def test_pytorch_and_what_builds_the_package_are_installed_by_hash(project: Path
     assert "--no-build-isolation" in steps
     (version,) = re.findall(r'"(torch==\S+)"', (ROOT / "pyproject.toml").read_text())
     lock = (ROOT / "torch.lock").read_text()
-    assert f"{version} \\" in lock
-    assert len(set(re.findall(r"sha256:[0-9a-f]{64}\b", lock))) == 5
+    line = r'^(\S+) ; python_version == "(\S+)"((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$'
+    builds = re.findall(line, lock, re.MULTILINE)
+    assert [(name, python) for name, python, _ in builds] == [(version, python) for python in PYTHONS]
+    hashes = [digest for _, _, digests in builds for digest in digests.split(" \\\n")[1:]]
+    assert len(set(hashes)) == len(hashes) == 5 * len(PYTHONS)
     assert re.search(r"^setuptools==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     own = make(project, "--dry-run", "setup", "VENV=new", "TORCH_INDEX=https://example.org/cu126").stdout
     assert f"--no-deps --extra-index-url https://example.org/cu126 {version}" in own
     assert "torch.lock" not in own
 
 
-def test_locked_packages_can_be_installed_on_every_python_3_11() -> None:
-    """Debian 12 has Python 3.11.2."""
+def test_every_python_of_the_project_can_install_the_locked_packages() -> None:
+    """The first of each, because distributions keep old ones: Debian 12 has Python 3.11.2."""
+    firsts = [f"{python}.0" for python in PYTHONS]
+    (own,) = re.findall(r'^requires-python = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert [version for version in (f"3.{minor}.0" for minor in range(20)) if version in SpecifierSet(own)] == firsts
     names = re.findall(r"^(\S+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert len(names) > 200
     refused = {}
     for name in names:
         with suppress(PackageNotFoundError):  # for another platform
             (needed,) = metadata(name).get_all("Requires-Python") or [""]
-            if "3.11.0" not in SpecifierSet(needed):
+            if not all(version in SpecifierSet(needed) for version in firsts):
                 refused[name] = needed
     assert not refused
+
+
+@pytest.mark.parametrize("suits", ["python3.11", "python3.13", "python3", None])
+def test_the_set_up_takes_the_first_python_that_suits(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suits: str | None
+) -> None:
+    for name in (*(f"python{python}" for python in PYTHONS), "python3"):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {int(name != suits)}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    process = make(project, "--dry-run", "setup", "VENV=new")
+    if suits:
+        assert f"\n{suits} -m venv new\n" in process.stdout
+        assert make(project, "--dry-run", "setup", "VENV=new", "PYTHON=python3.12").stdout.count("python3.12 -m") == 1
+    else:
+        process = make(project, "setup", "VENV=new")
+        assert process.stderr.startswith("error: python3 is not Python 3.11, 3.12 or 3.13; name one: make setup ")
 
 
 @pytest.mark.slow
