@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 # The first Python that the locked packages are for; that of an earlier set-up comes first.
 SUITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
-PYTHON ?= $(shell for name in $(VENV)/bin/python python3.11 python3.12 python3.13 python3; do $$name $(SUITS) && echo $$name && break; done)
+PYTHON ?= $(shell for name in $(VENV)/bin/python python3.11 python3.12 python3.13; do $$name $(SUITS) && exec echo $$name; done; echo python3)
 VENV := .venv
 PORT ?= 5000
 ALIAS ?= champion
@@ -48,7 +48,7 @@ help: ## Show this text
 setup: $(VENV)/.ready ## Make .venv with the locked versions (other targets do it if needed)
 
 $(VENV)/.ready: requirements.lock torch.lock pyproject.toml
-	@$(or $(PYTHON),python3) $(SUITS) || { echo "error: $(or $(PYTHON),python3) is not Python 3.11, 3.12 or 3.13;" \
+	@$(PYTHON) $(SUITS) || { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13;" \
 		"name one: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV): about 240 packages, one to five minutes"
 	@$(PYTHON) -m venv $(VENV)
