@@ -61,15 +61,21 @@ def _cell_parts(project: Project, task_params: Mapping[str, Params], cells: Sequ
         busy = min(1.0, beside * settings.cpus / rates.cores)  # share of the cores
     parts = []
     for cohort in cohorts:
+        begun = {cell: _goes_on(task_params[cell.task], cell, cohort) for cell in cohort}
         for cell in cohort:
             own = Project(cell.params(task_params[cell.task]), project.facts, rates)
-            cost = cell_cost(own, cell.task, len(cohort))
+            sharing = list(begun.values()).count(begun[cell])
+            cost = cell_cost(own, cell.task, sharing, begun=begun[cell])
             if cost:
-                together = len(cohort) * beside
-                memory, gpu_memory = cost.memory * together, cost.gpu_memory * len(cohort)
+                memory, gpu_memory = cost.memory * sharing * beside, cost.gpu_memory * sharing
                 cost = replace(cost, seconds=cost.seconds / busy, memory=memory, gpu_memory=gpu_memory)
             parts.append(Entry(str(cell), cost))
     return parts
+
+
+def _goes_on(params: Params, cell: Cell, cohort: Sequence[Cell]) -> bool:
+    """Whether a cell goes on from the student of another one of its cohort, or of one that is done."""
+    return cell.first != cell and not params.sweep.asha and (cell.first in cohort or _is_done(params, cell.first))
 
 
 def _slots(settings: Sweep, rates: Rates) -> int:

@@ -76,6 +76,14 @@ def cell_folder(params: Params, cell: Cell) -> Path:
     return CELLS / cell.slug / work_key(CELL, inputs(params, cell))
 
 
+def first_folder(params: Params, cell: Cell) -> Path | None:
+    """The folder of the cell whose student a cell with two textbooks goes on from; None if it has one textbook.
+
+    None also with ASHA, which compares cells step by step, so that each must begin with the first step.
+    """
+    return None if cell.first == cell or params.sweep.asha else cell_folder(params, cell.first)
+
+
 def is_done(folder: Path) -> bool:
     """Whether the folder of a cell has a result."""
     return (folder / RESULT).is_file()

@@ -13,6 +13,7 @@ from typing import Any
 from pipelines.messages import user_message
 from pipelines.paths import CACHE
 from pipelines.sweep.memory import most_in_memory
+from pipelines.sweep.plan import first_folder
 from pipelines.sweep.progress import Progress
 from pipelines.sweep.record import start_cell_record
 from textbook.cells.cell import Cell, group_cells
@@ -53,11 +54,15 @@ def run_trials(
 
     slots = _slots(settings)
     cohorts = group_cells(list(todo), most_together(settings, task_params, list(todo), slots))
+    cohorts.sort(key=len, reverse=True)  # the largest first: one that starts last would run on alone
     numbers = {todo[cell].name: number for number, cells in enumerate(cohorts, 1) for cell in cells}
     names = {folder.name: str(cell) for cell, folder in todo.items()}
     with Progress(names, slots, numbers) as progress:
         server = worker_environment(uri)
-        trial = partial(_trial, task_params=task_params, project=str(Path.cwd()), sweep=sweep, server=server)
+        firsts = {cell: first for cell in todo if (first := first_folder(task_params[cell.task], cell))}
+        trial = partial(
+            _trial, task_params=task_params, firsts=firsts, project=str(Path.cwd()), sweep=sweep, server=server
+        )
         tuner = tune.Tuner(
             tune.with_resources(trial, {"cpu": settings.cpus, "gpu": settings.gpus}),
             param_space={
@@ -118,14 +123,19 @@ def _trial(
     config: Mapping[str, Any],
     *,
     task_params: Mapping[str, Params],
+    firsts: Mapping[Cell, Path],
     project: str,
     sweep: SweepRun,
     server: Mapping[str, str],
 ) -> None:
-    """Run one cohort in a worker, and report its progress. `server` has the variables that name the MLflow server.
+    """Run one cohort in a worker, and report its progress.
 
     A report names its cell by its folder. An exception is reported, not raised. Tune repeats a trial that raises, as it
     repeats one whose worker was lost, but the cell would fail again.
+
+    Args:
+        firsts: see `run_cells`.
+        server: the variables that name the MLflow server.
     """
     import torch
     from ray import tune
@@ -154,7 +164,7 @@ def _trial(
 
     waiting = set(folders)
     try:
-        for cell, outcome in run_cells(params, folders, Hooks(partial(check_inputs, params), log, show)):
+        for cell, outcome in run_cells(params, folders, Hooks(partial(check_inputs, params), log, show), firsts):
             waiting.remove(cell)
             if isinstance(outcome, Exception):
                 fail(cell, outcome)

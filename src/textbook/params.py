@@ -652,8 +652,8 @@ class Sweep(Section):
     initial weights are random. `{}`: the shape of the section `student`."""
     cohort: PositiveInt
     """The most cells that are distilled together, with one pass of the teacher for all of them. They share task,
-    teacher, textbook and percentage. Fewer if memory or the number of cells that run in parallel asks for it, and none
-    with `asha`, which stops single cells."""
+    teacher, first textbook and percentage. Fewer if memory or the number of cells that run in parallel asks for it, and
+    none with `asha`, which stops single cells."""
     cpus: Annotated[float, Field(gt=0)]
     """CPU cores per cell."""
     gpus: Annotated[float, Field(ge=0)]

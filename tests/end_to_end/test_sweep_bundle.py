@@ -19,7 +19,7 @@ from pipelines.sweep.bundle import NEEDED
 
 PART = ["textbook=contextualized,contextualized+augmented", "init=random"]  # four cells
 ONE = ["textbook=contextualized", "init=random", "teacher=task"]
-TIMED = ("clock.json", "history", "snapshots.jsonl")  # files with times in them
+TIMED = ("clock.json", "history", "run.json", "snapshots.jsonl")  # files with times in them
 PATIENCE = 300  # seconds
 
 

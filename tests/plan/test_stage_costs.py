@@ -192,4 +192,10 @@ def test_a_cell_of_a_cohort_has_only_its_share_of_the_teachers_pass(project: Pro
     student_only = shared.seconds
     assert 0.3 < student_only / alone.seconds < 0.8
     assert isinstance(alone, Cost)
+    two = project.params.distill.model_copy(update={"textbook": "contextualized+augmented"})
+    both = replace(project, params=project.params.model_copy(update={"distill": two}))
+    whole, rest = (cell_cost(both, "rotten_tomatoes", 1, begun=begun) for begun in (False, True))
+    assert whole
+    assert rest
+    assert rest.seconds < whole.seconds - 0.5 * alone.seconds
     assert cell_cost(replace(project, facts=Facts()), "rotten_tomatoes", 1) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -85,6 +85,8 @@ def read_bundle(folder: Path) -> Bundle:
         if not file.is_file() or sha256(file) != digest:
             raise UserError(f"{file}: is missing or has changed; unpack the bundle again")
     jobs = [_read_job(folder, entry) for entry in content["cells"]]
+    folders = {job.cell: job.folder for job in jobs}
+    jobs = [replace(job, first=folders.get(job.cell.first)) if job.cell.first != job.cell else job for job in jobs]
     return Bundle(folder, sha256(path), jobs, content["cohort"], content["threads"])
 
 

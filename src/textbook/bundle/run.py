@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -96,11 +97,11 @@ class _Runner:
 
     def run(self) -> None:
         """Make the cells that are not done yet."""
-        todo = {job.cell: job for job in self.bundle.jobs if not (self._result(job) / ORIGIN).is_file()}
+        todo = {job.cell: job for job in self.bundle.jobs if not self._is_done(job.folder)}
         self.say(f"{len(self.bundle.jobs)} cells, {self._done()} done; on {device_name()}, engine {self.engine}")
         if todo:
             for cells in group_cells(list(todo), self._most_together(list(todo.values()))):
-                self._run_cohort([todo[cell] for cell in cells])
+                self._run_cohort([self._found(todo[cell]) for cell in cells])
 
     def close(self) -> None:
         """Say what there is now.
@@ -149,7 +150,7 @@ class _Runner:
     def _keep(self, job: CellJob) -> None:
         """Move a finished cell to the results."""
         write_origin(job, self.bundle.key, self.engine)
-        target = self._result(job)
+        target = self._result(job.folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         job.folder.rename(target)
         self.progressed = True
@@ -160,11 +161,19 @@ class _Runner:
             traceback.print_exception(error)
         self.say(f"failed {cell}: {' '.join(str(error).split()) or type(error).__name__}")
 
-    def _result(self, job: CellJob) -> Path:
-        return self.bundle.folder / RESULTS / job.folder.relative_to(self.bundle.folder / CELLS)
+    def _found(self, job: CellJob) -> CellJob:
+        """A job that finds the cell whose student it goes on from, also if that one is finished."""
+        return replace(job, first=self._result(job.first)) if job.first and self._is_done(job.first) else job
+
+    def _result(self, folder: Path) -> Path:
+        """Where the folder of a cell is moved when the cell is finished."""
+        return self.bundle.folder / RESULTS / folder.relative_to(self.bundle.folder / CELLS)
+
+    def _is_done(self, folder: Path) -> bool:
+        return (self._result(folder) / ORIGIN).is_file()
 
     def _done(self) -> int:
-        return sum((self._result(job) / ORIGIN).is_file() for job in self.bundle.jobs)
+        return sum(self._is_done(job.folder) for job in self.bundle.jobs)
 
     def _most_together(self, jobs: Sequence[CellJob]) -> int:
         """The most students of a cohort for which the memory suffices."""

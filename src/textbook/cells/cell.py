@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 from textbook.names import student_name
 
@@ -47,9 +47,17 @@ class Cell:
         return f"{self.task}-{self.init}-{self.teacher}-{self.textbook}-{self.top_percent:g}-{self.seed}{shape}"
 
     @property
+    def first(self) -> Cell:
+        """The cell with the first textbook only, whose distilled student a cell with two textbooks goes on from.
+
+        A cell with one textbook is its own.
+        """
+        return replace(self, textbook=cast("TextbookKind", self.textbook.partition("+")[0]))
+
+    @property
     def cohort(self) -> tuple[str, str, str, float]:
-        """What its student shares with those that can be distilled with it: task, teacher and textbook."""
-        return self.task, self.teacher, self.textbook, self.top_percent
+        """What its student shares with those that can be distilled with it: task, teacher and first textbook."""
+        return self.task, self.teacher, self.first.textbook, self.top_percent
 
     def params(self, params: Params) -> Params:
         """The parameters for the shape, the distillation and the adaptation of this student."""
@@ -61,13 +69,16 @@ class Cell:
 
 
 def group_cells(cells: Sequence[Cell], most: int) -> list[list[Cell]]:
-    """Group cells whose students can be distilled together, at most `most` in a cohort, of about the same size."""
-    groups: dict[tuple[str, str, str, float], list[Cell]] = defaultdict(list)
+    """Group cells whose students can be distilled together, at most `most` in a cohort, of about the same size.
+
+    Cells that go on from the same student are next to each other.
+    """
+    groups: dict[tuple[str, str, str, float], dict[Cell, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
-        groups[cell.cohort].append(cell)
+        groups[cell.cohort][cell.first].append(cell)
     return [
         group[place * len(group) // parts : (place + 1) * len(group) // parts]
-        for group in groups.values()
+        for group in ([cell for same in alike.values() for cell in same] for alike in groups.values())
         for parts in [-(-len(group) // most)]
         for place in range(parts)
     ]

@@ -10,6 +10,7 @@ from textbook.cells.cell import RESULT, STOPPED_FILE
 from textbook.errors import UserError
 from textbook.files import read_json, remove, write_json
 
+CLOCK = "clock.json"
 _LOCK = ".lock"
 
 Check = Callable[[], None]
@@ -37,7 +38,7 @@ class Clock:
     """
 
     def __init__(self, folder: Path, share: float = 1.0) -> None:
-        self._path, self._share = folder / "clock.json", share
+        self._path, self._share = folder / CLOCK, share
         self._before = float(read_json(self._path)["seconds"]) if self._path.is_file() else 0.0
         self._start = time.monotonic()
 

@@ -42,3 +42,5 @@ class CellJob:
     distill: Distill
     adapt: Adapt
     inputs: CellInputs
+    first: Path | None = None
+    """The folder of the cell `cell.first`, if that is another cell, and its student may be used."""

@@ -18,23 +18,24 @@ START = 5.0  # seconds of a cell besides its work
 PROBED = 2000  # texts on which the relation loss is measured, by teacher and student
 
 
-def cell_cost(project: Project, task: str, cohort: int) -> Cost | None:
+def cell_cost(project: Project, task: str, cohort: int, *, begun: bool = False) -> Cost | None:
     """What a cell takes if it has all cores of the machine; None if a file that decides it is not there yet.
 
     Args:
         project: with the parameters of the cell.
         cohort: the number of cells that share the pass of the teacher.
+        begun: the cell goes on from the student of another one, and has only its second textbook left.
     """
     try:
-        return _cell_cost(project, task, cohort)
+        return _cell_cost(project, task, cohort, begun)
     except Unknown:
         return None
 
 
-def _cell_cost(project: Project, task: str, cohort: int) -> Cost:
+def _cell_cost(project: Project, task: str, cohort: int, begun: bool) -> Cost:
     params, rates = project.params, project.rates
     teacher, student, rows = project.teacher, project.student, rows_of(project.facts, task)
-    steps, tokens, texts = lessons(params, project.facts, task)
+    steps, tokens, texts = lessons(params, project.facts, task, begun=begun)
     distil = distilling(params, teacher, student, steps, tokens, cohort)
     adapt = adaptation(student, teacher, rows, params.adapt, pair=project.is_pair(task))
     probe = [predicting(shape, PROBED, tokens) for shape in (teacher, student)]

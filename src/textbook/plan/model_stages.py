@@ -62,21 +62,26 @@ def _distill(project: Project, item: str) -> Cost:
     return _distilled(project, steps, tokens, texts)
 
 
-def lessons(params: Params, facts: Facts, task: str) -> tuple[float, float, float]:
+def lessons(params: Params, facts: Facts, task: str, *, begun: bool = False) -> tuple[float, float, float]:
     """The steps of the section `distill` on its textbooks, the tokens of a text, and the texts to tokenise.
+
+    Args:
+        begun: the first of two textbooks is done.
 
     Raises:
         Unknown: the size of a textbook is not known.
     """
     settings = params.distill
     first, *second = settings.textbook.split("+")
-    texts = book_sentences(params, facts, task, first)
     pair = len(params.task(task).text) == 2
 
     def tokens(kind: str) -> float:
         return text_tokens(book_row_bytes(params, facts, task, kind), settings.max_length, pair=pair)
 
-    steps, total = float(settings.steps), settings.steps * tokens(first)
+    steps = total = texts = 0.0
+    if not begun:
+        steps, texts = float(settings.steps), book_sentences(params, facts, task, first)
+        total = steps * tokens(first)
     for kind in second:
         more = book_sentences(params, facts, task, kind)
         more_steps = settings.second.epochs * more / settings.batch

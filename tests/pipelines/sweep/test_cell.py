@@ -27,7 +27,7 @@ from textbook.models.student import make_student
 from textbook.params import Student
 from textbook.params_file import load_params
 from textbook.tasks.splits import TEST
-from textbook.training.distillation import cohort
+from textbook.training.distillation import cohort, lessons
 from textbook.training.engine.log import read_history
 
 ROOT = Path(__file__).parents[3]
@@ -98,7 +98,9 @@ def test_a_cell_has_figures_models_and_snapshots_and_runs_once(params):
     assert figures["teacher_test_score"] == 85.0
     assert min(figures["task_relation_loss"], figures["validation_relation_loss"], figures["seconds"]) > 0
     assert (folder / "student" / "model.safetensors").is_file()
-    assert read_json(folder / "distilled" / "run.json") == {"cell": "key"}
+    run = read_json(folder / "distilled" / "run.json")
+    assert run["cell"] == "key"
+    assert 0 < run["seconds"] < figures["seconds"]
     assert not (folder / "work").exists()
     last = read_history(folder / "snapshots.jsonl")[-1]
     assert (last["step"], last["score"]) == (20, figures["mean"])  # the last snapshot is the student itself
@@ -192,6 +194,89 @@ def test_cells_of_a_cohort_are_the_cells_that_they_would_be_alone(params):
             assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.fixture
+def two_books(params, monkeypatch):
+    """Parameters with an augmented textbook, and the textbook and the steps of each distillation that is run."""
+    pq.write_table(pa.table({"sentence": make_sentences(40, seed=1)}), TEXTBOOKS / TASK / "augmented.parquet")
+    distilled, distil_on = [], lessons.distil_on
+
+    def counted(tokens, teacher, given):
+        distilled.append((len(tokens), [lesson.settings.steps for lesson in given]))
+        return distil_on(tokens, teacher, given)
+
+    monkeypatch.setattr(lessons, "distil_on", counted)
+    return params, distilled
+
+
+def run_all(params, cells, name, steps=None):
+    """Run cells together in folders of this name."""
+    log = defaultdict(list) if steps is None else steps
+    hooks = Hooks(lambda *_: None, lambda cell, step, _: log[cell].append(step), lambda *_: nullcontext())
+    firsts = {cell: CELLS / cell.first.slug / name for cell in cells if cell.first != cell}
+    return dict(run_cells(params, {cell: CELLS / cell.slug / name for cell in cells}, hooks, firsts))
+
+
+def test_a_cell_with_two_textbooks_goes_on_from_the_cell_with_the_first_and_is_the_same(two_books):
+    """The one with the first textbook is in the same cohort, or is done."""
+    params, distilled = two_books
+    second = [replace(CELL, textbook="contextualized+augmented", seed=seed) for seed in (0, 1)]
+    alone = run_all(params, second, "alone")
+    assert distilled == [(50, [20, 20]), (40, [3, 3])]
+    distilled.clear()
+    steps = defaultdict(list)
+    together = run_all(params, [second[0], CELL], "key", steps)
+    assert distilled == [(50, [20]), (40, [3])]
+    assert steps == {CELL: [10, 20], second[0]: [23]}
+    run_all(params, [replace(CELL, seed=1)], "key")
+    distilled.clear()
+    together |= run_all(params, second, "key")
+    assert distilled == [(40, [3])]
+    for cell in second:
+        assert {**together[cell], "seconds": 0} == {**alone[cell], "seconds": 0}
+        assert read_json(CELLS / cell.first.slug / "key/distilled/run.json")["seconds"] < together[cell]["seconds"]
+        one, other = (CELLS / cell.slug / name for name in ("alone", "key"))
+        assert [line["step"] for line in read_history(other / "distilled" / "history.jsonl")] == [10, 20, 23]
+        for part in ("distilled", "distilled/snapshots/00000010", "student"):
+            assert (one / part / "model.safetensors").read_bytes() == (other / part / "model.safetensors").read_bytes()
+
+
+def test_a_cell_with_two_textbooks_that_was_killed_goes_on_in_the_second(two_books, monkeypatch):
+    params, distilled = two_books
+    second = replace(CELL, textbook="contextualized+augmented")
+
+    def killed(*_):
+        raise OSError("killed")
+
+    run_all(params, [CELL], "key")
+    whole = run_all(params, [second], "key")[second]
+    work = CELLS / second.slug / "key"
+    before = (work / "distilled" / "model.safetensors").read_bytes()
+    shutil.rmtree(work)
+    with monkeypatch.context() as patch:
+        patch.setattr(lessons, "_write", killed)
+        with pytest.raises(OSError, match="killed"):
+            run_all(params, [second], "key")
+    assert (work / "work" / "checkpoints-2" / "00000003.safetensors").is_file()
+    distilled.clear()
+    steps = defaultdict(list)
+    figures = run_all(params, [second], "key", steps)[second]
+    assert (distilled, steps) == ([(40, [3])], {}), "it was distilled again"
+    assert {**figures, "seconds": 0} == {**whole, "seconds": 0}
+    assert (work / "distilled" / "model.safetensors").read_bytes() == before
+
+
+def test_a_cell_does_not_go_on_from_one_that_is_not_done(two_books):
+    """The process that works on it may remove it."""
+    params, distilled = two_books
+    second = replace(CELL, textbook="contextualized+augmented")
+    run_all(params, [CELL], "key")
+    result = CELLS / CELL.slug / "key" / "result.json"
+    result.rename(result.with_name("hidden.json"))
+    distilled.clear()
+    run_all(params, [second], "key")
+    assert distilled == [(50, [20]), (40, [3])]
+
+
 def test_a_student_that_fails_leaves_its_cohort_and_its_live_run_fails(params, monkeypatch):
     cells = [CELL, replace(CELL, seed=1)]
     ended = {}
@@ -202,7 +287,7 @@ def test_a_student_that_fails_leaves_its_cohort_and_its_live_run_fails(params, m
         yield
         ended[cell] = "done"
 
-    def spoil(job):
+    def spoil(job, _begin):
         student = load_encoder(job.inputs.init)
         if job.cell.seed:
             next(student.parameters()).data[:] = float("nan")

@@ -126,6 +126,19 @@ def test_cells_with_the_same_task_teacher_and_textbook_form_cohorts(params):
         assert all(len({cell.cohort for cell in group}) == 1 for group in groups)
 
 
+def test_cells_with_two_textbooks_are_beside_those_that_they_go_on_from(params):
+    grid = {"seeds": [0, 1], "inits": ["random"], "teachers": ["task"]}
+    cells = choose_cells(params.model_copy(update={"sweep": params.sweep.model_copy(update=grid)}), [])
+    assert len(cells) == 8
+    names = [[f"{cell.textbook} {cell.seed}" for cell in group] for group in group_cells(cells, 2)]
+    assert names == [
+        ["general 0", "general 1"],
+        ["augmented 0", "augmented 1"],
+        ["contextualized 0", "contextualized+augmented 0"],
+        ["contextualized 1", "contextualized+augmented 1"],
+    ]
+
+
 def test_shapes_of_the_student_are_an_axis(params):
     tiny = params.student.model_copy(update={"layers": 1})
     grid = params.sweep.model_copy(update={"students": {"tiny": tiny, "small": params.student}, "inits": ["random"]})

@@ -1,12 +1,13 @@
 """The inputs of a cell, and the name of its folder."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines.code import hash_code, source_files
-from pipelines.sweep.plan import artefacts, cell_folder, inputs, params_by_task, state_of
+from pipelines.sweep.plan import artefacts, cell_folder, first_folder, inputs, params_by_task, state_of
 from textbook.cells.cell import Cell
 from textbook.files import write_json
 from textbook.params import Asha, Params
@@ -64,6 +65,14 @@ def code(tmp_path, monkeypatch):
     clear_caches()
     yield change
     clear_caches()
+
+
+def test_a_cell_with_two_textbooks_goes_on_from_the_one_with_the_first(params: Params, locked) -> None:
+    second = replace(CELL, textbook="contextualized+augmented")
+    assert first_folder(params, second) == cell_folder(params, CELL)
+    assert first_folder(params, CELL) is None
+    asha = params.sweep.model_copy(update={"asha": Asha(grace_steps=10, reduction=2)})
+    assert first_folder(params.model_copy(update={"sweep": asha}), second) is None
 
 
 def test_settings_of_a_task_override_those_of_the_sweep(tmp_path, monkeypatch):

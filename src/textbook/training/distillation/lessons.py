@@ -47,12 +47,15 @@ class Order:
     live: LiveLog
 
 
-def distil_students(teacher: Path, books: Sequence[OpenBook], orders: Sequence[Order]) -> dict[int, UserError]:
+def distil_students(
+    teacher: Path, books: Sequence[OpenBook], orders: Sequence[Order], *, begin: int = 1
+) -> dict[int, UserError]:
     """Distil the students of a cohort on their textbooks, one textbook after the other.
 
     Args:
         teacher: the folder of their teacher.
         books: one or two. Each is opened when its turn comes.
+        begin: the number of the textbook to begin with; with 2, the students have been distilled on the first one.
 
     Returns:
         The errors of the students that left the cohort, by the place of their order. They have no target.
@@ -63,8 +66,8 @@ def distil_students(teacher: Path, books: Sequence[OpenBook], orders: Sequence[O
     errors: dict[int, UserError] = {}
     with ExitStack() as stack:
         logs = [stack.enter_context(_watched(order, place, errors)) for place, order in enumerate(orders)]
-        done = 0
-        for number, open_book in enumerate(books, 1):
+        done = orders[0].settings.steps if begin > 1 else 0
+        for number, open_book in enumerate(books[begin - 1 :], begin):
             tokens = open_book()
             if number == 1:
                 tokens = tokens.head(orders[0].settings.top_percent)
