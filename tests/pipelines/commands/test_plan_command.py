@@ -1,5 +1,6 @@
 """`make plan` in a project at toy size in which nothing has run."""
 
+import os
 import re
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def test_a_sweep_is_planned_with_the_stages_that_make_its_inputs(fresh: Project)
     assert {"init_random", "init_general", "teacher@films", "general@films"} <= lines.keys()
     assert "augmented@films" not in lines
     assert len([name for name in lines if name.startswith("films")]) == 2
+
+
+def test_a_cell_that_goes_on_from_another_is_planned_without_its_first_textbook(fresh: Project) -> None:
+    cores = len(os.sched_getaffinity(0))  # so that cells share a cohort
+    fresh.change(sweep__set={"distill.steps": 100_000}, sweep__cpus=cores)
+    words = ("textbook=contextualized,contextualized+augmented", "init=random", "teacher=task")
+    lines = rows(plan(fresh, "pipelines.sweep.estimate", *words))
+    assert lines["films · random · task · contextualized"].split()[1] in ("min", "h")
+    assert lines["films · random · task · contextualized+augmented"].split()[1] == "s"
 
 
 def test_a_plan_never_stops_a_run(fresh: Project, tmp_path: Path) -> None:
