@@ -54,17 +54,25 @@ def _adapt(job: CellJob, encoder: Path, target: Path) -> None:
 
 
 def _score_snapshots(job: CellJob) -> None:
-    """Adapt and measure each snapshot of the distillation, and write a line for each to `snapshots.jsonl`."""
-    history, adapted = job.folder / SNAPSHOTS, job.folder / "adapted"
+    """Adapt and measure each snapshot of the distillation, and write a line for each to `snapshots.jsonl`.
+
+    A snapshot after the last step of all is the student itself, which is adapted already.
+    """
+    history, temporary = job.folder / SNAPSHOTS, job.folder / "adapted"
     scored_steps = {line["step"] for line in read_history(history)} if history.is_file() else set()
+    end = job.distill.steps if len(job.inputs.books) == 1 else None
     log = log_to_file(history)
     for snapshot in sorted((job.folder / DISTILLED / "snapshots").glob("*")):
-        if int(snapshot.name) not in scored_steps:
+        step = int(snapshot.name)
+        if step in scored_steps:
+            continue
+        adapted = job.folder / STUDENT if step == end else temporary
+        if adapted == temporary:
             _adapt(job, snapshot, adapted)
-            scores = summarize(read_json(adapted / RESULT)["runs"])
-            figures = {name: scores[name] for name in ("score", "score_std", STANDARD_ERROR)}
-            log(int(snapshot.name), {**figures, **_relation_losses(job, snapshot)})
-    remove(adapted)
+        scores = summarize(read_json(adapted / RESULT)["runs"])
+        figures = {name: scores[name] for name in ("score", "score_std", STANDARD_ERROR)}
+        log(step, {**figures, **_relation_losses(job, snapshot)})
+    remove(temporary)
 
 
 def _measure(job: CellJob) -> dict[str, Any]:

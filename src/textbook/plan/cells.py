@@ -39,8 +39,10 @@ def _cell_cost(project: Project, task: str, cohort: int, begun: bool) -> Cost:
     distil = distilling(params, teacher, student, steps, tokens, cohort)
     adapt = adaptation(student, teacher, rows, params.adapt, pair=project.is_pair(task))
     probe = [predicting(shape, PROBED, tokens) for shape in (teacher, student)]
-    scored = 1 + len(params.distill.snapshots)
-    work = together([distil, *[adapt] * scored, *probe * scored])
+    snapshots, whole = params.distill.snapshots, "+" not in params.distill.textbook
+    scored = 1 + len(snapshots)
+    adapted = scored - (whole and params.distill.steps in snapshots)  # the last one is the student itself
+    work = together([distil, *[adapt] * adapted, *probe * scored])
     size = WEIGHT_BYTES * student.weights
     cost = Cost(
         project.seconds(START, TOKENIZE * texts / rates.cores / cohort, work),

@@ -16,6 +16,7 @@ import torch
 from conftest import make_reviews, make_sentences
 from pipelines.paths import CELLS, INIT, TASKS, TEXTBOOKS, teacher_folder
 from pipelines.sweep.cohort import run_cells
+from textbook.adaptation.adapt import adapt_encoder
 from textbook.cells.cell import Cell
 from textbook.cells.cohort import Hooks
 from textbook.errors import UserError
@@ -102,11 +103,28 @@ def test_a_cell_has_figures_models_and_snapshots_and_runs_once(params):
     assert run["cell"] == "key"
     assert 0 < run["seconds"] < figures["seconds"]
     assert not (folder / "work").exists()
-    last = read_history(folder / "snapshots.jsonl")[-1]
-    assert (last["step"], last["score"]) == (20, figures["mean"])  # the last snapshot is the student itself
     before = hash_folder(folder)
     assert make(params, folder) == (figures, [])
     assert hash_folder(folder) == before
+
+
+def test_the_last_snapshot_is_the_student_itself_and_is_not_adapted_again(params, monkeypatch):
+    adapted = []
+
+    def counted(teacher, data, task, settings, encoder_of, target):
+        adapted.append((encoder_of(0, Path()).name, target.name))
+        adapt_encoder(teacher, data, task, settings, encoder_of, target)
+
+    monkeypatch.setattr("textbook.cells.finish.adapt_encoder", counted)
+    figures, _ = make(params, PLACE / "key")
+    assert adapted == [("distilled", "student"), ("00000010", "adapted")]
+    first, last = read_history(PLACE / "key" / "snapshots.jsonl")
+    assert (first["step"], last["step"]) == (10, 20)
+    assert (last["score"], last["task_relation_loss"]) == (figures["mean"], figures["task_relation_loss"])
+    assert first["task_relation_loss"] != last["task_relation_loss"]
+    distilled = PLACE / "key" / "distilled"
+    one, other = (folder / "model.safetensors" for folder in (distilled, distilled / "snapshots" / "00000020"))
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_an_interrupted_cell_resumes_after_its_last_finished_step(params):
