@@ -33,9 +33,7 @@ def close_sweep(
     Returns:
         The number of cells that failed.
     """
-    folders, stale = with_done_cells(params, task_params, folders)
-    if stale:
-        print(f"Not in the table: {len(stale)} cells with earlier inputs; `make sweep` makes them anew")
+    folders = with_done_cells(params, task_params, folders)
     write_tables(task_params, folders, client, sweep)
     counts = Counter(state_of(folder, params.sweep.asha) for folder in folders.values())
     print(f"{SWEEP_TABLE}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.paths import ASSETS, CELLS, INIT, TASKS, teacher_folder, textbook_files
-from pipelines.planning.due import read_stages
 from pipelines.sweep.grid import all_cells
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
 from pipelines.work import CELL, work_key
@@ -107,24 +106,20 @@ def state_of(folder: Path, asha: Asha | None) -> str:
 
 def with_done_cells(
     params: Params, task_params: Mapping[str, Params], folders: Mapping[Cell, Path]
-) -> tuple[dict[Cell, Path], list[Cell]]:
-    """Add the cells of the rest of the grid that are done with the current inputs and parameters.
+) -> dict[Cell, Path]:
+    """Add the cells of the rest of the grid that are done with the current inputs.
 
     Args:
         task_params: the parameters of each task's cells.
         folders: the folders of the chosen cells.
 
     Returns:
-        The folders of all these cells, in the order of the grid; and the other cells that are done with the current
-        inputs, but whose inputs `dvc repro` would make anew.
+        The folders of all these cells, in the order of the grid.
     """
-    found = {}
+    result = {}
     for cell in all_cells(params):
         with suppress(KeyError):  # the inputs of the cell do not exist yet
             folder = folders.get(cell) or cell_folder(task_params[cell.task], cell)
             if cell in folders or is_done(folder):
-                found[cell] = folder
-    rest = [cell for cell in found if cell not in folders]
-    due = {stage.name for stage in read_stages(sorted(input_stages(rest))) if stage.runs} if rest else set()
-    stale = [cell for cell in rest if due & input_stages([cell])]
-    return {cell: folder for cell, folder in found.items() if cell not in stale}, stale
+                result[cell] = folder
+    return result

@@ -7,16 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.code import hash_code, source_files
-from pipelines.planning.due import Stage
-from pipelines.sweep.plan import (
-    artefacts,
-    cell_folder,
-    first_folder,
-    inputs,
-    params_by_task,
-    state_of,
-    with_done_cells,
-)
+from pipelines.sweep.plan import artefacts, cell_folder, first_folder, inputs, params_by_task, state_of
 from textbook.cells.cell import Cell
 from textbook.files import write_json
 from textbook.params import Asha, Params
@@ -191,23 +182,3 @@ def test_a_stopped_cell_counts_only_under_the_same_settings_of_asha(tmp_path, ma
 def test_a_mark_without_settings_does_not_stop_a_cell(tmp_path):
     write_json(tmp_path / "stopped.json", {"step": 10, "loss": 1.0})
     assert [state_of(tmp_path, asha) for asha in (ASHA, None)] == ["failed", "failed"]
-
-
-def test_a_done_cell_whose_textbook_would_be_made_anew_is_no_cell_of_the_table(params, locked, monkeypatch) -> None:
-    """DVC's lock file still has the hashes of the old textbook, so its folder is found."""
-    general = replace(CELL, textbook="general")
-    folders = {cell: cell_folder(params, cell) for cell in (CELL, general)}
-    for folder in folders.values():
-        write_json(folder / "result.json", {})
-    due = ["contextualized@rotten_tomatoes"]
-    monkeypatch.setattr(
-        "pipelines.sweep.plan.read_stages", lambda targets: [Stage(name, name in due) for name in targets]
-    )
-    tasks = {"rotten_tomatoes": params}
-    assert with_done_cells(params, tasks, {}) == ({general: folders[general]}, [CELL])
-    assert with_done_cells(params, tasks, {CELL: folders[CELL]}) == (
-        {general: folders[general], CELL: folders[CELL]},
-        [],
-    )
-    due.clear()
-    assert with_done_cells(params, tasks, {}) == (folders, [])
