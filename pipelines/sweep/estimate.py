@@ -13,7 +13,7 @@ from pipelines.planning.due import read_stages
 from pipelines.planning.plan import Entry, RunPlan, free_disk, project_of, stage_parts
 from pipelines.planning.show import show_plan
 from pipelines.sweep.grid import choose_cells
-from pipelines.sweep.plan import cell_folder, input_stages, is_done, params_by_task
+from pipelines.sweep.plan import cell_folder, input_stages, is_done, may_go_on, params_by_task
 from textbook.cells.cell import Cell, group_cells
 from textbook.params import Params, Sweep
 from textbook.plan.cells import cell_cost
@@ -75,7 +75,7 @@ def _cell_parts(project: Project, task_params: Mapping[str, Params], cells: Sequ
 
 def _goes_on(params: Params, cell: Cell, cohort: Sequence[Cell]) -> bool:
     """Whether a cell goes on from the student of another one of its cohort, or of one that is done."""
-    return cell.first != cell and not params.sweep.asha and (cell.first in cohort or _is_done(params, cell.first))
+    return may_go_on(params, cell) and (cell.first in cohort or _is_done(params, cell.first))
 
 
 def _slots(settings: Sweep, rates: Rates) -> int:

@@ -81,7 +81,12 @@ def first_folder(params: Params, cell: Cell) -> Path | None:
 
     None also with ASHA, which compares cells step by step, so that each must begin with the first step.
     """
-    return None if cell.first == cell or params.sweep.asha else cell_folder(params, cell.first)
+    return cell_folder(params, cell.first) if may_go_on(params, cell) else None
+
+
+def may_go_on(params: Params, cell: Cell) -> bool:
+    """Whether a cell has two textbooks, and may go on from the student of the cell with the first one."""
+    return cell.first != cell and not params.sweep.asha
 
 
 def is_done(folder: Path) -> bool:
