@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,6 +51,12 @@ def reject_two(item: int) -> int:
     return item
 
 
+def reject_third(folder: Path, item: int) -> None:
+    if item == 3:
+        raise UserError("item 3: is rejected")
+    (folder / str(item)).touch()
+
+
 def die(_item: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -82,7 +89,9 @@ def test_a_cluster_does_the_work_and_results_are_in_order(cluster: str, monkeypa
     assert os.getpid() not in run_all(process_id, [1, 2], "test", 0)
 
 
-def test_an_error_on_a_cluster_is_raised_unchanged(cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_on_a_cluster_is_raised_unchanged(
+    cluster: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster)
     with pytest.raises(UserError) as error:
         run_all(reject_two, [1, 2, 3], "test", 0)
@@ -90,6 +99,18 @@ def test_an_error_on_a_cluster_is_raised_unchanged(cluster: str, monkeypatch: py
     with pytest.raises(OSError, match="No space left") as disk_error:
         run_all(fill_disk, [1, 2], "test", 0)
     assert disk_error.value.errno == 28
+    assert run_all(square, [1, 2], "test", 0) == [1, 4]
+    assert capfd.readouterr().err.count("No space left") == 0  # Ray prints nothing about the other one
+
+
+def test_after_an_error_no_more_work_is_begun(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", cluster)
+    for number in range(10):  # the first ones would be through all items by the end of the last
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with pytest.raises(UserError, match="item 3: is rejected"):
+            run_all(partial(reject_third, folder), range(100), "test", 0)
+    assert max(len(list(folder.iterdir())) for folder in tmp_path.iterdir()) < 50
 
 
 @pytest.mark.slow  # Ray starts the worker four times

@@ -5,6 +5,7 @@ Every machine of the cluster must have the project's folder at the same path.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -16,6 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORTH_BYTES = 64 << 20  # input size below which Ray takes longer to start than one core takes for the work
+TASKS_PER_CORE = 2  # one that runs and one that waits, so that no core waits for this process
 
 
 def run_all(work: Callable[[T], R], items: Sequence[T], label: str, size: int) -> list[R]:
@@ -49,14 +51,22 @@ def run_each(work: Callable[[T], R], items: Sequence[T], label: str, size: int) 
 
 
 def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str) -> Iterator[tuple[int, R]]:
+    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # one error is raised; Ray would print the others as tracebacks
     start_ray()
     import ray
 
     task: Any = ray.remote(work_on)
     shared = ray.put(work)
-    indices = {task.remote(shared, item): index for index, item in enumerate(items)}
+    left = iter(enumerate(items))
+    indices: dict[Any, int] = {}
     try:
-        while indices:
+        while True:
+            # Few at a time: after an error nothing must be cancelled. `ray.cancel` can end this process if the task is
+            # just done ("Tried to complete task that was not pending", seen with Ray 2.60).
+            room = TASKS_PER_CORE * _cores() - len(indices)
+            indices |= {task.remote(shared, item): index for index, item in islice(left, max(room, 0))}
+            if not indices:
+                break
             (done,), _ = ray.wait(list(indices))
             yield indices[done], ray.get(done)
             del indices[done]  # so that Ray can forget the result
@@ -66,9 +76,13 @@ def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str) -> Ite
         raise UserError(
             f"{label}: Ray lost a process or a machine ({first_line(error)}); was it out of memory?"
         ) from None
-    finally:
-        for reference in indices:
-            ray.cancel(reference)
+
+
+def _cores() -> int:
+    """The cores of the cluster, which may grow and shrink."""
+    import ray
+
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def work_on(work: Callable[[T], R], item: T) -> R:
