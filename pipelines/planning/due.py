@@ -23,6 +23,8 @@ class Stage:
 
     name: str
     runs: bool
+    stale: bool = False
+    """Whether parameters, data or code, its own or of a stage before it, are not what they were when it ran."""
     sizes: Mapping[str, float] = field(default_factory=dict)
     """Bytes of its outputs by path, of the last run with the same parameters of its own."""
 
@@ -44,14 +46,17 @@ def read_stages(targets: Sequence[str] = ()) -> list[Stage]:
         graph = repo.index.graph
         wanted = [stage for target in targets for stage in _named(graph, target)]
         states: dict[Any, str] = {}
+        stale: dict[Any, bool] = {}
         hashes: dict[str, Any] = {}
         stages = []
         for stage in plan_repro(graph, wanted or None):
             new_params = _has_new_params(stage)
             before = [(other, states[other]) for other in graph.successors(stage)]
+            after_stale = any(stale[other] for other, _ in before if not _is_constant(other))
+            stale[stage] = new_params or after_stale or _has_other_inputs(stage, hashes)
             states[stage] = _RUNS if new_params else _state(stage, before, hashes)
             sizes = {str(out): float(out.meta.size) for out in stage.outs if out.meta.size is not None}
-            stages.append(Stage(stage.addressing, states[stage] == _RUNS, {} if new_params else sizes))
+            stages.append(Stage(stage.addressing, states[stage] == _RUNS, stale[stage], {} if new_params else sizes))
         return stages
 
 
@@ -72,6 +77,14 @@ def _has_new_params(stage: Any) -> bool:
     from dvc.dependency import ParamsDependency
 
     return any(dependency.status() for dependency in stage.deps if isinstance(dependency, ParamsDependency))
+
+
+def _has_other_inputs(stage: Any, hashes: dict[str, Any]) -> bool:
+    """Whether the command of a stage, or a file that it reads and that is there, is not what it was when it ran."""
+    from dvc.dependency import ParamsDependency
+
+    files = [dependency for dependency in stage.deps if not isinstance(dependency, ParamsDependency)]
+    return bool(stage.cmd_changed) or any(_has_changed(file, hashes) for file in files if file.exists)
 
 
 def _state(stage: Any, before: Sequence[tuple[Any, str]], hashes: dict[str, Any]) -> str:

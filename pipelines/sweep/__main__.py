@@ -11,7 +11,7 @@ import typer
 
 from pipelines.cli import run
 from pipelines.planning.show import announce
-from pipelines.sweep.ending import close_sweep
+from pipelines.sweep.ending import close_sweep, other_cells
 from pipelines.sweep.estimate import plan_sweep
 from pipelines.sweep.grid import choose_cells
 from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of
@@ -45,10 +45,11 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     counts = Counter(states.values())
     stopped = f", {counts[STOPPED]} stopped early by the same sweep.asha" if counts[STOPPED] else ""
     print(f"{len(cells)} cells, {counts[DONE]} already done{stopped}", flush=True)
+    others = other_cells(params, task_params, cells)
     if todo:
         with serving() as uri:
             run_trials(params.sweep, task_params, todo, sweep, uri)
-    if failed := close_sweep(params, task_params, folders, client, sweep):
+    if failed := close_sweep(params, task_params, folders, others, client, sweep):
         raise UserError(f"{failed} cells failed; run `make sweep` again to retry them")
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipelines.cli import run
 from pipelines.paths import CACHE
-from pipelines.sweep.ending import close_sweep
+from pipelines.sweep.ending import close_sweep, other_cells
 from pipelines.sweep.grid import all_cells
-from pipelines.sweep.plan import cell_folder, is_done, params_by_task
+from pipelines.sweep.plan import cell_folder, is_done, params_by_task, stale_cells
 from textbook.bundle.archive import extract
 from textbook.bundle.origin import ORIGIN, read_origin
 from textbook.cells.cell import Cell
@@ -35,12 +35,18 @@ def main(params: Params, results: Path) -> None:
             _check_key(params, task_params, cell, key, origin)
         if not sources:
             raise UserError(f"{results}: has no finished cells of a bundle")
+        if stale := stale_cells(list(sources)):
+            raise UserError(
+                f"{results}: {min(map(str, stale))}: its inputs here were made with earlier parameters, data or code;"
+                " run `dvc repro`, or go back to those of the bundle"
+            )
         folders = {cell: cell_folder(task_params[cell.task], cell) for cell in sources}
         taken = sum(_take(sources[cell], folder) for cell, folder in folders.items())
     print(f"{len(folders)} cells, {taken} taken in, {len(folders) - taken} already here", flush=True)
     key = digest(*(folder.name for folder in folders.values()))
     sweep = start_sweep(client, params.tracking.experiment, f"adoption of {len(folders)} cells", key, {})
-    close_sweep(params, task_params, folders, client, sweep)
+    others = other_cells(params, task_params, folders)
+    close_sweep(params, task_params, folders, others, client, sweep)
 
 
 @contextmanager

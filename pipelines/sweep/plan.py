@@ -1,13 +1,14 @@
 """The plan of a sweep: the inputs and folders of its cells, and which cells are done."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipelines.paths import ASSETS, CELLS, INIT, TASKS, teacher_folder, textbook_files
+from pipelines.planning.due import read_stages
 from pipelines.sweep.grid import all_cells
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
 from pipelines.work import CELL, work_key
@@ -109,22 +110,31 @@ def state_of(folder: Path, asha: Asha | None) -> str:
     return DONE if is_done(folder) else STOPPED if was_stopped(folder, asha) else FAILED
 
 
-def with_done_cells(
-    params: Params, task_params: Mapping[str, Params], folders: Mapping[Cell, Path]
-) -> dict[Cell, Path]:
-    """Add the cells of the rest of the grid that are done with the current inputs.
+def stale_cells(cells: Sequence[Cell]) -> set[Cell]:
+    """The cells whose inputs `dvc repro` would make of other parameters, data or code than those that are there.
+
+    Until it has run, the lock file has the hashes of the old inputs, and the cells made from them are found.
+    """
+    stages = read_stages(sorted(input_stages(cells))) if cells else []
+    stale = {stage.name for stage in stages if stage.stale}
+    return {cell for cell in cells if stale & input_stages([cell])}
+
+
+def done_cells(
+    params: Params, task_params: Mapping[str, Params], without: Collection[Cell]
+) -> tuple[dict[Cell, Path], set[Cell]]:
+    """The cells of the grid, without some, that are done with the current inputs.
 
     Args:
         task_params: the parameters of each task's cells.
-        folders: the folders of the chosen cells.
 
     Returns:
-        The folders of all these cells, in the order of the grid.
+        The folders of these cells; and the cells that are left out because their inputs are stale.
     """
-    result = {}
+    done = {}
     for cell in all_cells(params):
         with suppress(KeyError):  # the inputs of the cell do not exist yet
-            folder = folders.get(cell) or cell_folder(task_params[cell.task], cell)
-            if cell in folders or is_done(folder):
-                result[cell] = folder
-    return result
+            if cell not in without and is_done(folder := cell_folder(task_params[cell.task], cell)):
+                done[cell] = folder
+    stale = stale_cells(list(done))
+    return {cell: folder for cell, folder in done.items() if cell not in stale}, stale

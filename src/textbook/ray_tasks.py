@@ -82,7 +82,8 @@ def _cores() -> int:
     """The cores of the cluster, which may grow and shrink."""
     import ray
 
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return max(1, int(resources.get("CPU", 1)))
 
 
 def work_on(work: Callable[[T], R], item: T) -> R:

@@ -81,6 +81,10 @@ def due(*targets: str) -> set[str]:
     return {stage.name for stage in read_stages(targets) if stage.runs}
 
 
+def stale() -> set[str]:
+    return {stage.name for stage in read_stages() if stage.stale}
+
+
 def ran(*targets: str) -> set[str]:
     return set(re.findall(r"Running stage '(.+?)'", dvc("repro", *targets)))
 
@@ -88,6 +92,7 @@ def ran(*targets: str) -> set[str]:
 @pytest.mark.usefixtures("project")
 def test_nothing_is_due_after_a_run_but_what_always_is() -> None:
     assert due() == {"folder"}
+    assert stale() == set()
     assert ran() == {"folder"}
 
 
@@ -96,6 +101,7 @@ def test_a_changed_file_makes_due_what_depends_on_it_and_what_follows() -> None:
     Path("rows.txt").write_text("2\n")
     assert due() == {"folder", "task@films", "task@books", "teacher", "student", "metrics"}
     assert due("task@books") == {"folder", "task@books"}
+    assert stale() == due() - {"folder"}
     assert ran() == {"folder", "task@films", "task@books", "teacher", "student", "metrics"}
 
 
@@ -103,6 +109,7 @@ def test_a_changed_file_makes_due_what_depends_on_it_and_what_follows() -> None:
 def test_a_changed_parameter_makes_due_the_check_and_what_reads_it() -> None:
     Path("params.yaml").write_text(PARAMS.replace("epochs: 2", "epochs: 3"))
     assert due() == {"params", "folder", "teacher", "student", "metrics"}
+    assert stale() == {"params", "teacher", "student", "metrics"}
 
 
 @pytest.mark.usefixtures("project")
@@ -118,6 +125,13 @@ def test_outputs_that_the_cache_lost_are_due() -> None:
     remove(Path("teacher"))
     shutil.rmtree(".dvc/cache")
     assert due() == ALL
+    assert stale() == set()  # they would be made of the same
+
+
+@pytest.mark.usefixtures("project")
+def test_a_changed_command_is_stale_and_what_follows() -> None:
+    Path("dvc.yaml").write_text(DAG.replace("print(3)", "print(4)"))
+    assert stale() == {"teacher", "student", "metrics"}
 
 
 @pytest.mark.usefixtures("project")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.paths import CELLS
+from pipelines.planning.due import Stage
 from pipelines.sweep.adopt import main
 from pipelines.sweep.plan import cell_folder, params_by_task
 from textbook.bundle.origin import write_origin
@@ -65,6 +66,16 @@ def test_results_of_other_inputs_or_another_grid_are_refused(params: Params) -> 
     write_lock(OUTS)
     write_result(replace(CELL, seed=7), "key")
     with pytest.raises(UserError, match=r"is not in the grid of params\.yaml"):
+        main(params, Path("carried"))
+    assert not list(CELLS.glob("*"))
+
+
+def test_results_are_refused_whose_inputs_here_are_stale(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock file has the inputs of the bundle, but the parameters have changed since."""
+    write_result(CELL, present_key(params))
+    stages = [Stage("init_random", False), Stage("general@rotten_tomatoes", True, stale=True)]
+    monkeypatch.setattr("pipelines.sweep.plan.read_stages", lambda _targets: stages)
+    with pytest.raises(UserError, match="general: its inputs here were made with earlier parameters, data or code"):
         main(params, Path("carried"))
     assert not list(CELLS.glob("*"))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.code import hash_code, source_files
-from pipelines.sweep.plan import artefacts, cell_folder, first_folder, inputs, params_by_task, state_of
+from pipelines.planning.due import Stage
+from pipelines.sweep.plan import artefacts, cell_folder, done_cells, first_folder, inputs, params_by_task, state_of
 from textbook.cells.cell import Cell
 from textbook.files import write_json
 from textbook.params import Asha, Params
@@ -182,3 +183,21 @@ def test_a_stopped_cell_counts_only_under_the_same_settings_of_asha(tmp_path, ma
 def test_a_mark_without_settings_does_not_stop_a_cell(tmp_path):
     write_json(tmp_path / "stopped.json", {"step": 10, "loss": 1.0})
     assert [state_of(tmp_path, asha) for asha in (ASHA, None)] == ["failed", "failed"]
+
+
+def test_a_done_cell_with_a_stale_textbook_is_left_out(params: Params, locked, monkeypatch) -> None:
+    """The lock file still has the hashes of the old textbook, so its folder is found."""
+    general = replace(CELL, textbook="general")
+    folders = {cell: cell_folder(params, cell) for cell in (CELL, general)}
+    for folder in folders.values():
+        write_json(folder / "result.json", {})
+    stale = ["contextualized@rotten_tomatoes"]
+    monkeypatch.setattr(
+        "pipelines.sweep.plan.read_stages", lambda targets: [Stage(name, True, name in stale) for name in targets]
+    )
+    tasks = {"rotten_tomatoes": params}
+    assert done_cells(params, tasks, []) == ({general: folders[general]}, {CELL})
+    assert done_cells(params, tasks, [CELL]) == ({general: folders[general]}, set())
+    assert done_cells(params, tasks, [CELL, general]) == ({}, set())
+    stale.clear()
+    assert done_cells(params, tasks, []) == (folders, set())
