@@ -16,7 +16,6 @@ from pipelines.sweep.estimate import plan_sweep
 from pipelines.sweep.grid import choose_cells
 from pipelines.sweep.plan import cell_folder, make_artefacts, params_by_task, state_of
 from pipelines.sweep.progress import DONE, FAILED, STOPPED
-from pipelines.sweep.trials import run_trials
 from textbook.errors import UserError
 from textbook.files import digest
 from textbook.params import Params
@@ -47,6 +46,8 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     print(f"{len(cells)} cells, {counts[DONE]} already done{stopped}", flush=True)
     others = other_cells(params, task_params, cells)
     if todo:
+        from pipelines.sweep.trials import run_trials  # with PyTorch, transformers and Ray, which tables don't need
+
         with serving() as uri:
             run_trials(params.sweep, task_params, todo, sweep, uri)
     if failed := close_sweep(params, task_params, folders, others, client, sweep):

@@ -6,13 +6,8 @@ from pathlib import Path
 from pipelines.code import hash_code
 from pipelines.paths import ASSETS, CACHE, TASKS
 from textbook.cells.cell import STUDENT, Cell
-from textbook.evaluation.cost import count_parameters, milliseconds, on_cpu, single_texts, weight_bytes
 from textbook.files import digest, read_json, write_json
-from textbook.models.classifier import read_classifier
-from textbook.models.encoder import load_tokenizer
 from textbook.params import Params
-from textbook.tasks.splits import VALIDATION
-from textbook.training.finetuning.labelled import read_labelled
 from tracking.lineage import dvc_hashes
 
 Cost = Mapping[str, float]
@@ -57,6 +52,13 @@ def _measure(params: Params, task: str, students: Mapping[Path, Path]) -> None:
     Args:
         students: their Hugging Face folders, by the files for their costs.
     """
+    # PyTorch and transformers, which a sweep needs only when there is a new shape
+    from textbook.evaluation.cost import count_parameters, milliseconds, on_cpu, single_texts, weight_bytes
+    from textbook.models.classifier import read_classifier
+    from textbook.models.encoder import load_tokenizer
+    from textbook.tasks.splits import VALIDATION
+    from textbook.training.finetuning.labelled import read_labelled
+
     tokenizer = load_tokenizer(next(iter(students.values())))
     tokens = read_labelled(TASKS / task, VALIDATION, tokenizer, params.adapt.max_length).tokens
     inputs = single_texts(tokens, params.evaluate.latency_sentences, tokenizer.pad_token_id)

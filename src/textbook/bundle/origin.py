@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from textbook.bundle.archive import VERSION, file_hashes, json_digest
 from textbook.cells.cell import RESULT, Cell
-from textbook.cells.job import CellJob
 from textbook.errors import UserError
 from textbook.files import read_json, write_json
-from textbook.training.engine.device import best_device
+
+if TYPE_CHECKING:
+    from textbook.cells.job import CellJob
 
 ORIGIN = "origin.json"
 _DIGEST = "digest"
@@ -30,6 +29,8 @@ def write_origin(job: CellJob, bundle: str, engine: str) -> None:
         bundle: the key of the bundle.
         engine: of the CPU, see `cpu_engine`; `cuda` on a GPU.
     """
+    import torch  # which readers of an origin don't need
+
     origin = {
         "version": VERSION,
         "bundle": bundle,
@@ -47,6 +48,10 @@ def write_origin(job: CellJob, bundle: str, engine: str) -> None:
 
 def device_name() -> str:
     """The name of the GPU, or the kind of the CPU."""
+    import torch
+
+    from textbook.training.engine.device import best_device
+
     device = best_device().kind
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU {platform.machine()}"
 

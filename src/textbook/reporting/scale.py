@@ -8,9 +8,8 @@ an assumed speed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
-
-from transformers import BertConfig, RobertaConfig
 
 from textbook.files import read_json
 from textbook.models.flops import distillation_flops, encoder_flops
@@ -19,8 +18,9 @@ from textbook.textbooks.contextualized import BATCH_HITS
 
 TEXT_BYTES = 160e9  # of general text
 STEPS, BATCH, TEACHER_LAYER = 400_000, 256, 19
-TEACHER = RobertaConfig(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096)
-STUDENT = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
+# What operations are counted from. The configurations of transformers would take seconds to import.
+TEACHER = SimpleNamespace(model_type="roberta", hidden_size=1024, num_hidden_layers=24, intermediate_size=4096)
+STUDENT = SimpleNamespace(model_type="bert", hidden_size=384, num_hidden_layers=6, intermediate_size=1536)
 TEACHER_EPOCHS = 10
 H100 = 800e12  # FLOP/s that matrix products reach in bf16
 SHARES = (0.1, 0.25, 0.5)  # utilisations of that speed to assume for a training loop

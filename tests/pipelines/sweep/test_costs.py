@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import pipelines.sweep.costs as module
+import textbook.evaluation.cost as module
 from conftest import make_reviews
 from pipelines.paths import TASKS
 from pipelines.sweep.costs import MEASURED, student_costs
