@@ -53,7 +53,7 @@ def read_stages(targets: Sequence[str] = ()) -> list[Stage]:
             new_params = _has_new_params(stage)
             before = [(other, states[other]) for other in graph.successors(stage)]
             after_stale = any(stale[other] for other, _ in before if not _is_constant(other))
-            stale[stage] = new_params or after_stale or _has_other_inputs(stage, hashes)
+            stale[stage] = new_params or after_stale or _has_other_inputs(stage, before, hashes)
             states[stage] = _RUNS if new_params else _state(stage, before, hashes)
             sizes = {str(out): float(out.meta.size) for out in stage.outs if out.meta.size is not None}
             stages.append(Stage(stage.addressing, states[stage] == _RUNS, stale[stage], {} if new_params else sizes))
@@ -79,12 +79,24 @@ def _has_new_params(stage: Any) -> bool:
     return any(dependency.status() for dependency in stage.deps if isinstance(dependency, ParamsDependency))
 
 
-def _has_other_inputs(stage: Any, hashes: dict[str, Any]) -> bool:
-    """Whether the command of a stage, or a file that it reads and that is there, is not what it was when it ran."""
+def _has_other_inputs(stage: Any, before: Sequence[tuple[Any, str]], hashes: dict[str, Any]) -> bool:
+    """Whether the command of a stage, or a file that it reads, is not what it was when it ran.
+
+    Files that are gone, or that DVC would restore, don't count.
+
+    Args:
+        before, hashes: see `_state`.
+    """
+    restored = [out.fs_path for other, state in before if state == _RESTORED for out in other.outs]
+    files = [file for file in _files(stage) if file.exists and not _is_in(file.fs_path, restored)]
+    return bool(stage.cmd_changed) or any(_has_changed(file, hashes) for file in files)
+
+
+def _files(stage: Any) -> list[Any]:
+    """The dependencies of a stage that are files or folders."""
     from dvc.dependency import ParamsDependency
 
-    files = [dependency for dependency in stage.deps if not isinstance(dependency, ParamsDependency)]
-    return bool(stage.cmd_changed) or any(_has_changed(file, hashes) for file in files if file.exists)
+    return [dependency for dependency in stage.deps if not isinstance(dependency, ParamsDependency)]
 
 
 def _state(stage: Any, before: Sequence[tuple[Any, str]], hashes: dict[str, Any]) -> str:
@@ -94,14 +106,11 @@ def _state(stage: Any, before: Sequence[tuple[Any, str]], hashes: dict[str, Any]
         before: the stages that it depends on, with their states.
         hashes: the hashes of the dependencies looked at so far, by path.
     """
-    from dvc.dependency import ParamsDependency
-
     changing = [other for other, state in before if state == _RUNS and not _is_constant(other)]
     if stage.cmd_changed or stage.always_changed or changing:
         return _RUNS
     remade = [out.fs_path for other, state in before if state for out in other.outs]
-    files = [dependency for dependency in stage.deps if not isinstance(dependency, ParamsDependency)]
-    if any(_has_changed(file, hashes) for file in files if not _is_in(file.fs_path, remade)):
+    if any(_has_changed(file, hashes) for file in _files(stage) if not _is_in(file.fs_path, remade)):
         return _RUNS
     outputs = {status for out in stage.outs for status in out.status().values()}
     if "not in cache" in outputs or any(out.status() for out in stage.outs if not out.use_cache):

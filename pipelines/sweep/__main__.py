@@ -36,6 +36,7 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     announce(lambda: plan_sweep(params, task_params, cells))
     make_artefacts(params, cells)
     folders = {cell: cell_folder(task_params[cell.task], cell) for cell in cells}
+    others = other_cells(params, task_params, cells)
     title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
     key = digest(*(folder.name for folder in folders.values()))
     sweep = start_sweep(client, params.tracking.experiment, title, key, {})
@@ -44,7 +45,6 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     counts = Counter(states.values())
     stopped = f", {counts[STOPPED]} stopped early by the same sweep.asha" if counts[STOPPED] else ""
     print(f"{len(cells)} cells, {counts[DONE]} already done{stopped}", flush=True)
-    others = other_cells(params, task_params, cells)
     if todo:
         from pipelines.sweep.trials import run_trials  # with PyTorch, transformers and Ray, which tables don't need
 

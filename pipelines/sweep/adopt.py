@@ -43,9 +43,9 @@ def main(params: Params, results: Path) -> None:
         folders = {cell: cell_folder(task_params[cell.task], cell) for cell in sources}
         taken = sum(_take(sources[cell], folder) for cell, folder in folders.items())
     print(f"{len(folders)} cells, {taken} taken in, {len(folders) - taken} already here", flush=True)
+    others = other_cells(params, task_params, folders)
     key = digest(*(folder.name for folder in folders.values()))
     sweep = start_sweep(client, params.tracking.experiment, f"adoption of {len(folders)} cells", key, {})
-    others = other_cells(params, task_params, folders)
     close_sweep(params, task_params, folders, others, client, sweep)
 
 

@@ -19,7 +19,7 @@ from pipelines.sweep.record import start_cell_record
 from textbook.cells.cell import Cell, group_cells
 from textbook.errors import UserError
 from textbook.params import Params, Sweep
-from textbook.ray_start import start_ray
+from textbook.ray_start import ray_resources, start_ray
 from tracking.address import worker_environment
 from tracking.live import live
 from tracking.sweeps import SweepRun
@@ -83,9 +83,7 @@ def run_trials(
 
 def _slots(settings: Sweep) -> int:
     """The number of cohorts that run in parallel."""
-    import ray
-
-    available: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    available = ray_resources()
     per_cell = {"CPU": settings.cpus, "GPU": settings.gpus}
     for name, count in per_cell.items():
         if count > available.get(name, 0):

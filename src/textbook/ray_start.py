@@ -56,6 +56,14 @@ def start_ray() -> None:
         raise UserError(_message(address, error)) from None
 
 
+def ray_resources() -> dict[str, float]:
+    """What Ray has on all of its machines, by name, such as `CPU` and `GPU`."""
+    import ray
+
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has no types for it
+    return resources
+
+
 def _local_settings() -> dict[str, Any]:
     """The arguments of `ray.init` for a local Ray, whose environment is set here."""
     # Ray's own switch, by default off on Linux only: without clusters, it binds to 127.0.0.1.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from textbook.errors import UserError, first_line
-from textbook.ray_start import cluster_address, start_ray
+from textbook.ray_start import cluster_address, ray_resources, start_ray
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -63,7 +63,8 @@ def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str) -> Ite
         while True:
             # Few at a time: after an error nothing must be cancelled. `ray.cancel` can end this process if the task is
             # just done ("Tried to complete task that was not pending", seen with Ray 2.60).
-            room = TASKS_PER_CORE * _cores() - len(indices)
+            cores = max(1, int(ray_resources().get("CPU", 1)))  # a cluster may grow and shrink
+            room = TASKS_PER_CORE * cores - len(indices)
             indices |= {task.remote(shared, item): index for index, item in islice(left, max(room, 0))}
             if not indices:
                 break
@@ -76,14 +77,6 @@ def _run_with_ray(work: Callable[[T], R], items: Sequence[T], label: str) -> Ite
         raise UserError(
             f"{label}: Ray lost a process or a machine ({first_line(error)}); was it out of memory?"
         ) from None
-
-
-def _cores() -> int:
-    """The cores of the cluster, which may grow and shrink."""
-    import ray
-
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return max(1, int(resources.get("CPU", 1)))
 
 
 def work_on(work: Callable[[T], R], item: T) -> R:

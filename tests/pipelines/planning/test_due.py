@@ -121,6 +121,15 @@ def test_outputs_that_are_gone_are_restored_without_a_run_if_the_cache_has_them(
 
 
 @pytest.mark.usefixtures("project")
+def test_an_output_that_is_another_is_restored_and_nothing_is_stale() -> None:
+    remove(Path("teacher"))
+    Path("teacher").write_text("of another commit\n")
+    assert due() == {"folder"}
+    assert stale() == set()
+    assert ran() == {"folder"}
+
+
+@pytest.mark.usefixtures("project")
 def test_outputs_that_the_cache_lost_are_due() -> None:
     remove(Path("teacher"))
     shutil.rmtree(".dvc/cache")
