@@ -24,8 +24,9 @@ install = { $(PIP) $1 2>&1 >&3 | sed -E '/^ *(WARNING|DEPRECATION): /d' >&2; } 3
 	Downloading) [[ $$rest =~ ([0-9]{3}\.[0-9] MB|GB)\)$$ ]] && echo "  downloading $${rest\#\#*/}" ;; \
 	Installing) ((n < 40)) || echo "  installing them" ;; \
 	esac; done; true; }
-# Tests run in two processes with a thread each: tiny models gain nothing from more threads.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadgroup
+# Tests run in two processes with a thread each: tiny models gain nothing from more threads. The tests of a file share
+# fixtures, so they stay together; the files keep their order, in which the longest are not last.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Whether a variable is given on the command line, since others may have it in the environment; and an option if it is.

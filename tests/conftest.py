@@ -233,12 +233,8 @@ def experiment(client: Any) -> str:
     return experiment_id(client, "cells")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the end-to-end tests as slow, and keep tests that share fixtures of a module or a project in one process."""
+    """Mark the end-to-end tests as slow."""
     for item in items:
         if item.path.parent.name == "end_to_end":
             item.add_marker(pytest.mark.slow)
-        shares_project = "project" in getattr(item, "fixturenames", ())
-        group = "project" if shares_project and item.path.parent.name == "end_to_end" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))

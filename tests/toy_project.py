@@ -66,6 +66,15 @@ class Project:
             node[last] = value
         yaml.dump(params, self.folder / "params.yaml")
 
+    def delete_runs(self) -> None:
+        """Delete all runs in MLflow."""
+        from mlflow import MlflowClient  # slow to import
+
+        client = MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
+        for experiment in client.search_experiments():
+            for run in client.search_runs([experiment.experiment_id], max_results=1000):
+                client.delete_run(run.info.run_id)
+
     def json(self, path: str):
         return json.loads((self.folder / path).read_text())
 

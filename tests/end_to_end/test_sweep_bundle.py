@@ -63,10 +63,7 @@ def parts(project, tmp_path_factory):
 def own(project, parts, tmp_path_factory):
     """The cells that the sweep makes itself; afterwards the project has none, and no runs of them."""
     make(project, "pipelines.sweep", *PART)
-    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
-    for experiment in client.search_experiments():
-        for run in client.search_runs([experiment.experiment_id], max_results=1000):
-            client.delete_run(run.info.run_id)
+    project.delete_runs()
     kept = tmp_path_factory.mktemp("own") / "cells"
     shutil.move(project.folder / "data" / "cells", kept)
     return kept

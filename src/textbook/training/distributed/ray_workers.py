@@ -14,7 +14,7 @@ import torch.distributed as dist
 from tqdm import tqdm
 
 from textbook.errors import UserError, first_line
-from textbook.ray_start import cluster_address, start_ray
+from textbook.ray_start import cluster_address, ray_resources, start_ray
 
 R = TypeVar("R")
 Report = Callable[[int, str], None]
@@ -27,9 +27,7 @@ def count_devices() -> tuple[int, str]:
     """The number of devices, and their kind: `GPU`, or `CPU core` if there is no GPU."""
     if cluster_address():
         start_ray()
-        import ray
-
-        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        resources = ray_resources()
         gpus, cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
     else:
         gpus, cores = torch.cuda.device_count(), len(os.sched_getaffinity(0))
