@@ -67,10 +67,13 @@ def _on_steps(distill: Distill, texts: float) -> str:
     if not texts:
         return f"Distillation took {steps}: take more (distill.steps)."
     times = distill.steps * distill.batch / texts
-    text = f"Distillation read the textbook {times:.1f} times in {steps}"
     if times > OFTEN:
-        return f"{text}, which is learning it by heart: make it larger, with more general text (corpus.sources)."
-    return f"{text}: take more steps (distill.steps)."
+        return (
+            f"Distillation read the textbook {times:.1f} times in {steps}, which is learning it by heart:"
+            " make it larger, with more general text (corpus.sources)."
+        )
+    read = f"the textbook {times:.1f} times" if times >= 1 else f"{100 * times:.2g} % of the textbook"
+    return f"Distillation read {read} in {steps}: take more steps (distill.steps)."
 
 
 def verdict(figures: Mapping[str, Mapping[str, Any]], metric: Metric) -> str:

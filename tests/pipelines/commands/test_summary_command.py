@@ -66,8 +66,8 @@ def test_a_student_that_is_not_worth_it_has_the_reason_first(
     assert printed.startswith(
         "rotten_tomatoes: The student (78.0) does not beat TF-IDF + logistic regression (78.0) by more than the error"
         " of the difference. What is likely to help: The teacher itself (78.0) is hardly better than majority class"
-        " (78.0): train it longer (teacher.epochs) or take another (teacher.asset). Distillation read the textbook 0.5"
-        " times in 1,000 steps: take more steps (distill.steps)."
+        " (78.0): train it longer (teacher.epochs) or take another (teacher.asset). Distillation read 50 %"
+        " of the textbook in 1,000 steps: take more steps (distill.steps)."
     )
     assert printed.endswith("make pull TASK=rotten_tomatoes ALIAS=challenger")
 
