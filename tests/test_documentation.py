@@ -119,9 +119,9 @@ def test_the_figure_of_readme_is_that_of_the_shipped_metrics() -> None:
 def test_what_readme_says_of_the_smallest_model_is_so() -> None:
     figures = read_json(ROOT / "reports" / "metrics.json")["rotten_tomatoes"]
     assert "int8 ONNX" in smallest_close(figures, "accuracy")
-    for cost, ratio in (("bytes", 12), ("ms_per_sentence", 10)):
+    for cost, ratio in (("bytes", 12), ("ms_per_sentence", 14)):
         assert round(figures["teacher"][cost] / figures["onnx"][cost]) == ratio
-    assert "a twelfth of its size and a tenth of its time" in (ROOT / "README.md").read_text()
+    assert "a twelfth of its size and a fourteenth of its time" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
