@@ -15,7 +15,7 @@ import pytest
 from bare_python import bare_environment
 from mlflow import MlflowClient
 
-from pipelines.sweep.bundle import NEEDED
+from pipelines.sweep.pack import NEEDED
 
 PART = ["textbook=contextualized,contextualized+augmented", "init=random"]  # four cells
 ONE = ["textbook=contextualized", "init=random", "teacher=task"]
