@@ -92,10 +92,10 @@ adopt: setup ## Take in cells of a bundle, from a folder or a tar file: make ado
 student: setup ## The largest student within a number of parameters or CPU milliseconds: make student BUDGET=10M (or 5ms)
 	@python -m pipelines.commands.student "$$BUDGET"
 
-test: check ## Lint, types, layers and the fast tests (about 10 minutes)
+test: check ## Lint, types, layers and the fast tests (10 to 20 minutes)
 	@$(PYTEST) -m "not slow"
 
-test-all: check ## The same with all tests: sweeps that are killed, servers, browser (about 30 minutes)
+test-all: check ## The same with all tests: sweeps that are killed, servers, browser (30 to 60 minutes)
 	@$(PYTEST)
 
 check: setup ## Lint, types and layers
