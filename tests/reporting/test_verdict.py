@@ -73,7 +73,9 @@ def test_a_lead_within_its_error_is_none(name: str, title: str, lead: float) -> 
 @pytest.mark.parametrize(
     ("texts", "percent", "line"),
     [
-        (138_000, 100, "read 14 % of the textbook in 300 steps: take more steps"),
+        (40_000_000, 100, "read 0.048 % of the textbook in 300 steps: take more steps"),
+        (138_000, 100, "read 13.9 % of the textbook in 300 steps: take more steps"),
+        (19_210, 100, "read 99.9 % of the textbook in 300 steps: take more steps"),
         (9_600, 100, "read the textbook 2.0 times in 300 steps: take more steps"),
         (1_000, 100, "read the textbook 19.2 times in 300 steps, which is learning it by heart: make it larger"),
         (10_000, 10, "read the textbook 19.2 times"),

@@ -72,7 +72,7 @@ def _on_steps(distill: Distill, texts: float) -> str:
             f"Distillation read the textbook {times:.1f} times in {steps}, which is learning it by heart:"
             " make it larger, with more general text (corpus.sources)."
         )
-    read = f"the textbook {times:.1f} times" if times >= 1 else f"{100 * times:.2g} % of the textbook"
+    read = f"the textbook {times:.1f} times" if times >= 1 else f"{100 * times:.3g} % of the textbook"
     return f"Distillation read {read} in {steps}: take more steps (distill.steps)."
 
 
