@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
+from math import log10
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -12,7 +13,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 INK = "#808080"  # readable on white and on black
 ACCENT = "#1f77b4"
@@ -122,7 +123,10 @@ def scatter(panels: Mapping[str, Sequence[Point]], y_label: str) -> str:
             axes.margins(x=0.08, y=0.12)
             axes.set_ylabel(y_label, color=INK)
             axes.grid(alpha=0.2, color=INK)
+            low, high = axes.get_xlim()
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if log10(high / low) < 3 else (1,)))
             axes.xaxis.set_major_formatter("{x:g}")
+            axes.minorticks_off()  # a short axis would have their labels too, in powers of ten and in black
             _style_axes(axes, x_label)
             _label_at_the_side(axes, points)
         return _svg(figure)
@@ -195,7 +199,15 @@ def _label_at_the_side(axes: Axes, points: Sequence[Point]) -> None:
             va="center",
             fontsize="small",
             color=ACCENT if point.best else INK,
-            arrowprops={"arrowstyle": "-", "color": INK, "alpha": 0.4, "linewidth": 0.7, "shrinkB": 4},
+            # The line begins left of the label, at half its height.
+            arrowprops={
+                "arrowstyle": "-",
+                "color": INK,
+                "alpha": 0.4,
+                "linewidth": 0.7,
+                "shrinkB": 4,
+                "relpos": (0, 0.5),
+            },
         )
 
 
