@@ -1,10 +1,6 @@
-"""The MLflow server over the local store, which listens on this machine only.
-
-`python -m tracking.server COMMAND …` runs a command until its standard input closes; `serving` uses it.
-"""
+"""The MLflow server over the local store, which listens on this machine only."""
 
 import os
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -60,8 +56,8 @@ def serving() -> Iterator[str]:
     uri = f"http://{HOST}:{port}"
     log = Path(".cache/mlflow-server.log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    # The keeper runs the server. Its standard input closes when this process ends, even by SIGKILL.
-    keeper = [sys.executable, "-m", "tracking.server", *server_command(port, local_store(), artifact_root())]
+    # The keeper ends the server when this process ends, even by SIGKILL.
+    keeper = [sys.executable, "-m", "tracking.keeper", *server_command(port, local_store(), artifact_root())]
     with log.open("w") as file:
         process = subprocess.Popen(
             keeper,
@@ -118,15 +114,6 @@ def wait_until_healthy(uri: str, process: "subprocess.Popen[bytes]", log: Path) 
     raise UserError(f"the MLflow server on {uri} did not start; see {log.absolute()}")
 
 
-def _keep(command: list[str]) -> None:
-    """Run a command until standard input closes."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    signal.signal(signal.SIGCHLD, lambda *_: os._exit(1) if child.poll() is not None else None)
-    sys.stdin.read()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.killpg(0, signal.SIGTERM)  # the server and its workers are in this process's group
-
-
 def serve(port: int, experiment: str) -> None:
     """Print the address of the UI, then replace this process with the MLflow server.
 
@@ -165,7 +152,3 @@ def _check_port(port: int) -> None:
         raise UserError(
             f"PORT = {port}: cannot be used ({os.strerror(error.errno or 0)}); choose another one"
         ) from None
-
-
-if __name__ == "__main__":
-    _keep(sys.argv[1:])

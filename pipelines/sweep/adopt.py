@@ -26,7 +26,6 @@ def main(params: Params, results: Path) -> None:
     Nothing is taken in if anything in RESULTS is wrong.
     """
     task_params = params_by_task(params)
-    client = connect()  # fails immediately if the server cannot be reached
     with _opened(results) as root:
         sources = {}
         for origin in sorted(root.rglob(ORIGIN)):
@@ -41,6 +40,7 @@ def main(params: Params, results: Path) -> None:
                 " run `dvc repro`, or go back to those of the bundle"
             )
         folders = {cell: cell_folder(task_params[cell.task], cell) for cell in sources}
+        client = connect()  # fails if the server cannot be reached, before anything is taken in
         taken = sum(_take(sources[cell], folder) for cell, folder in folders.items())
     print(f"{len(folders)} cells, {taken} taken in, {len(folders) - taken} already here", flush=True)
     others = other_cells(params, task_params, folders)
