@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-import pipelines.commands.student as module
+import pipelines.fitting as fitting
+from pipelines.commands.student import main
 from textbook.assets.fetch import fetch
 from textbook.errors import UserError
 from textbook.params import PathAsset, Student
@@ -18,12 +19,12 @@ PARAMS = load_params(Path(__file__).parents[3] / "params.yaml", {"distill.relati
 def teacher(tiny_teacher, tmp_path, monkeypatch):
     """The tiny teacher as the asset of the parameters."""
     fetch(PathAsset(path=str(tiny_teacher)), tmp_path / PARAMS.teacher.asset)
-    monkeypatch.setattr(module, "ASSETS", tmp_path)
+    monkeypatch.setattr(fitting, "ASSETS", tmp_path)
 
 
 @pytest.mark.parametrize("budget", ["0.1M", "10000ms"])
 def test_the_printed_block_is_valid_in_params_yaml(budget, capsys):
-    module.main(PARAMS, budget)
+    main(PARAMS, budget)
     table, block = capsys.readouterr().out.split("In params.yaml:")
     printed = Student(**YAML(typ="safe").load(block)["student"])
     assert (printed.hidden, printed.heads, printed.intermediate) == (32, 1, 128)
@@ -34,4 +35,4 @@ def test_the_printed_block_is_valid_in_params_yaml(budget, capsys):
 @pytest.mark.parametrize("budget", ["", "10", "5s", "-1M"])
 def test_a_budget_without_a_unit_is_refused(budget):
     with pytest.raises(UserError, match=r"BUDGET = .*: must be parameters such as 10M, or milliseconds such as 5ms"):
-        module.main(PARAMS, budget)
+        main(PARAMS, budget)
