@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -35,21 +35,22 @@ def server_command(port: int, store: str, artifacts: str) -> list[str]:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def serving() -> Iterator[Callable[[], str]]:
     """Provide a tracking server for concurrent writers: that of `MLFLOW_TRACKING_URI`, or a new one.
 
     A new server serves the local store while the block runs. `MLFLOW_TRACKING_URI` is set to it for this process and
     its children. The server ends with this process, even if the process is killed.
 
     Yields:
-        The URI of the server.
+        A function that waits until the server answers, and returns its URI. A new server takes 10 to 20 seconds to
+        start, so do something else first. It raises a UserError if the new server doesn't start.
 
     Raises:
-        UserError: the server of `MLFLOW_TRACKING_URI` doesn't answer, or the new one doesn't start.
+        UserError: the server of `MLFLOW_TRACKING_URI` doesn't answer.
     """
     if named := tracking_uri():
         connect()
-        yield named
+        yield lambda: named
         return
     enable_wal()
     port = free_port()
@@ -67,10 +68,14 @@ def serving() -> Iterator[str]:
             start_new_session=True,
             env={**SERVER_SETTINGS, **os.environ},
         )
-    try:
+
+    def ready() -> str:
         wait_until_healthy(uri, process, log)
-        os.environ[URI] = uri
-        yield uri
+        return uri
+
+    os.environ[URI] = uri
+    try:
+        yield ready
     finally:
         os.environ.pop(URI, None)
         assert process.stdin

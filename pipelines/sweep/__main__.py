@@ -46,10 +46,10 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     stopped = f", {counts[STOPPED]} stopped early by the same sweep.asha" if counts[STOPPED] else ""
     print(f"{len(cells)} cells, {counts[DONE]} already done{stopped}", flush=True)
     if todo:
-        from pipelines.sweep.trials import run_trials  # with PyTorch, transformers and Ray, which tables don't need
+        with serving() as ready:
+            from pipelines.sweep.trials import run_trials  # with PyTorch, transformers and Ray, which tables don't need
 
-        with serving() as uri:
-            run_trials(params.sweep, task_params, todo, sweep, uri)
+            run_trials(params.sweep, task_params, todo, sweep, ready)
     if failed := close_sweep(params, task_params, folders, others, client, sweep):
         raise UserError(f"{failed} cells failed; run `make sweep` again to retry them")
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
@@ -34,17 +34,21 @@ _SETTINGS = {
 
 
 def run_trials(
-    settings: Sweep, task_params: Mapping[str, Params], todo: Mapping[Cell, Path], sweep: SweepRun, uri: str
+    settings: Sweep,
+    task_params: Mapping[str, Params],
+    todo: Mapping[Cell, Path],
+    sweep: SweepRun,
+    ready: Callable[[], str],
 ) -> None:
     """Run cells in parallel, and show them in a table here and on the MLflow server.
 
     Args:
         task_params: the parameters of each task's cells.
         todo: the cells to run, with their folders.
-        uri: the URI of the MLflow server.
+        ready: waits until the MLflow server answers, and returns its URI. Ray starts meanwhile.
 
     Raises:
-        UserError: a cell needs more CPUs or GPUs than Ray has.
+        UserError: a cell needs more CPUs or GPUs than Ray has, or the MLflow server doesn't start.
     """
     os.environ.update(_SETTINGS)
     start_ray()
@@ -57,8 +61,8 @@ def run_trials(
     cohorts.sort(key=len, reverse=True)  # the largest first: one that starts last would run on alone
     numbers = {todo[cell].name: number for number, cells in enumerate(cohorts, 1) for cell in cells}
     names = {folder.name: str(cell) for cell, folder in todo.items()}
+    server = worker_environment(ready())
     with Progress(names, slots, numbers) as progress:
-        server = worker_environment(uri)
         firsts = {cell: first for cell in todo if (first := first_folder(task_params[cell.task], cell))}
         trial = partial(
             _trial, task_params=task_params, firsts=firsts, project=str(Path.cwd()), sweep=sweep, server=server

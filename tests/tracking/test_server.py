@@ -25,8 +25,8 @@ WRITERS, STEPS, PARAMS = 32, 60, 40
 DRIVER = """
 import sys, time
 from tracking.server import serving
-with serving() as uri:
-    print(uri, flush=True)
+with serving() as ready:
+    print(ready(), flush=True)
     time.sleep(1000)
 """
 

@@ -16,6 +16,7 @@ from textbook.cells.cell import DISTILLED, RESULT, Cell
 from textbook.cells.finish import finish_cell
 from textbook.cells.folder import CLOCK, Clock, discarded_unless, locked, remove_stale
 from textbook.cells.job import CellJob
+from textbook.cells.losses import write_losses
 from textbook.errors import UserError
 from textbook.files import copy_folder, read_json, remove, write_json
 from textbook.models.encoder import load_config, load_encoder
@@ -69,6 +70,9 @@ def run_cohort(jobs: Sequence[CellJob], hooks: Hooks) -> Iterator[tuple[Cell, Ou
             for begin in (2, 1):
                 if together := [job for job in waiting if begins[job.folder] == begin]:
                     failed |= _distil(together, hooks, begin=begin)
+        distilled = [job for job in todo if job.cell not in failed]
+        write_losses(distilled)
+        failed |= {job.cell: error for job in distilled if (error := _check_after_step(job, hooks))}
         for job in todo:
             yield job.cell, failed[job.cell] if job.cell in failed else _finished(job, hooks)
 
@@ -126,14 +130,15 @@ def _distil_together(jobs: Sequence[CellJob], hooks: Hooks, begin: int) -> dict[
     failed = distil_students(inputs.teacher, inputs.books, orders, begin=begin)
     errors: dict[Cell, Exception] = {jobs[place].cell: error for place, error in failed.items()}
     for job in jobs:
-        if job.cell not in errors and (error := _end_distillation(job, hooks)):
-            errors[job.cell] = error
+        if job.cell not in errors:
+            remove(job.folder / "work")  # what only the distillation needed
+            if error := _check_after_step(job, hooks):
+                errors[job.cell] = error
     return errors
 
 
-def _end_distillation(job: CellJob, hooks: Hooks) -> UserError | None:
-    """Remove what only the distillation needed, and check the inputs that it read."""
-    remove(job.folder / "work")
+def _check_after_step(job: CellJob, hooks: Hooks) -> UserError | None:
+    """Why the inputs that a step has read are not those of the cell, whose work is then removed."""
     try:
         with discarded_unless(partial(hooks.check, job.cell, job.folder), job.folder):
             return None

@@ -5,27 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from textbook.adaptation.adapt import adapt_encoder
-from textbook.cells.cell import DISTILLED, LEAD, RELATION_LOSSES, RESULT, SNAPSHOTS, STUDENT, TEST_SCORES
+from textbook.cells.cell import DISTILLED, LEAD, RESULT, SNAPSHOTS, STUDENT, TEST_SCORES
 from textbook.cells.folder import Check, Clock, discarded_unless
 from textbook.cells.job import CellJob
+from textbook.cells.losses import LOSSES, measure_losses, read_losses
 from textbook.evaluation.comparison import compare_with_others
 from textbook.evaluation.held_out import scores_on_test
 from textbook.evaluation.metrics import STANDARD_ERROR, summarize
 from textbook.evaluation.predictions import PREDICTIONS
-from textbook.evaluation.relation_loss import mean_relation_loss
 from textbook.files import read_json, remove, write_json
-from textbook.models.encoder import load_encoder, load_tokenizer
-from textbook.tasks.splits import TRAIN, VALIDATION, read_split, texts
-from textbook.training.distillation.pair import load_pair
 from textbook.training.engine.device import best_device
 from textbook.training.engine.log import log_to_file, read_history
-from textbook.training.engine.tokens import tokenize
-
-PROBE = 1000  # number of the task's texts on which the relation loss is measured
 
 
 def finish_cell(job: CellJob, check: Check) -> dict[str, Any]:
-    """Adapt and measure the distilled student of a cell. Steps that were finished before are not repeated.
+    """Adapt and measure the distilled student of a cell, whose relation losses are measured already.
+
+    Steps that were finished before are not repeated.
 
     Args:
         check: called after each step; if it fails, the cell's work is removed.
@@ -44,6 +40,7 @@ def finish_cell(job: CellJob, check: Check) -> dict[str, Any]:
         _score_snapshots(job)
         figures = _measure(job)
     figures["seconds"] = round(clock.tick(), 1)
+    remove(job.folder / LOSSES)
     write_json(job.folder / RESULT, figures)
     return figures
 
@@ -71,7 +68,7 @@ def _score_snapshots(job: CellJob) -> None:
             _adapt(job, snapshot, adapted)
         scores = summarize(read_json(adapted / RESULT)["runs"])
         figures = {name: scores[name] for name in ("score", "score_std", STANDARD_ERROR)}
-        log(step, {**figures, **_relation_losses(job, snapshot)})
+        log(step, {**figures, **measure_losses(job, [snapshot])[0]})
     remove(temporary)
 
 
@@ -89,7 +86,7 @@ def _measure(job: CellJob) -> dict[str, Any]:
         "teacher_score": teacher["score"],
         **_lead(job),
         **_test_scores(job),
-        **_relation_losses(job, job.folder / DISTILLED),
+        **read_losses(job),
         "seeds": scores["seeds"],
         "steps": job.distill.steps,
         "batch": job.distill.batch,
@@ -113,18 +110,3 @@ def _test_scores(job: CellJob) -> dict[str, float]:
         return {}
     values = student["score"], student["score_std"], student[STANDARD_ERROR], teacher["score"]
     return dict(zip(TEST_SCORES, values, strict=True))
-
-
-def _relation_losses(job: CellJob, distilled: Path) -> dict[str, float]:
-    """The relation loss between the student and its teacher, on the task's training texts and on its validation texts.
-
-    No textbook contains the validation texts. The augmented textbook contains the training texts.
-    """
-    tokenizer = load_tokenizer(job.inputs.teacher)
-    pair = load_pair(job.inputs.teacher, load_encoder(distilled), job.distill)
-    losses = {}
-    for name, split in zip(RELATION_LOSSES, (TRAIN, VALIDATION), strict=True):
-        probe = texts(read_split(job.inputs.data, split).slice(0, PROBE))
-        tokens = tokenize(tokenizer, *probe, job.distill.max_length)
-        losses[name] = round(mean_relation_loss(pair, tokens, best_device()), 4)
-    return losses

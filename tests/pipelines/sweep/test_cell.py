@@ -19,6 +19,7 @@ from pipelines.sweep.cohort import run_cells
 from textbook.adaptation.adapt import adapt_encoder
 from textbook.cells.cell import Cell
 from textbook.cells.cohort import Hooks
+from textbook.cells.losses import LOSSES, mean_relation_losses
 from textbook.errors import UserError
 from textbook.evaluation.predictions import read_predictions, splits_to_predict, write_predictions
 from textbook.files import hash_folder, read_json, write_json
@@ -103,6 +104,7 @@ def test_a_cell_has_figures_models_and_snapshots_and_runs_once(params):
     assert run["cell"] == "key"
     assert 0 < run["seconds"] < figures["seconds"]
     assert not (folder / "work").exists()
+    assert not (folder / LOSSES).exists()
     before = hash_folder(folder)
     assert make(params, folder) == (figures, [])
     assert hash_folder(folder) == before
@@ -159,12 +161,13 @@ def test_a_cell_removes_unfinished_work_at_its_place_that_has_other_inputs(param
     assert elsewhere.is_dir()
 
 
-@pytest.mark.parametrize(("good", "kept"), [(0, True), (1, False), (2, False), (3, False)])
+@pytest.mark.parametrize(("good", "kept"), [(0, True), (1, False), (2, False), (3, False), (4, False)])
 def test_a_cell_whose_inputs_change_fails_and_keeps_no_work_on_them(params, good, kept):
-    """The check holds a number of times: before the first step, after distillation, adaptation and measurement."""
+    """The check holds a number of times: before the first step, after distillation, relation losses, adaptation and
+    measurement."""
     folder = PLACE / "key"
     (folder / "earlier").mkdir(parents=True)
-    checks = iter(range(4))
+    checks = iter(range(5))
 
     def check():
         if next(checks) == good:
@@ -176,13 +179,18 @@ def test_a_cell_whose_inputs_change_fails_and_keeps_no_work_on_them(params, good
     assert make(params, folder)[1] == [10, 20]
 
 
-def test_cells_of_a_cohort_are_the_cells_that_they_would_be_alone(params):
+def test_cells_of_a_cohort_are_the_cells_that_they_would_be_alone(params, monkeypatch):
     """With another seed and another shape of the student; one that fails does not stop the others."""
     shape = {"tiny": Student(layers=1, hidden=8, heads=2, intermediate=16)}
     params = params.model_copy(update={"sweep": params.sweep.model_copy(update={"students": shape})})
     cells = [CELL, replace(CELL, seed=1), replace(CELL, student="tiny"), replace(CELL, seed=2)]
     logged = defaultdict(list)
     shown = []
+    measured = []
+
+    def counted(pairs, *others):
+        measured.append(len(pairs))
+        return mean_relation_losses(pairs, *others)
 
     @contextmanager
     def show(cell, history):
@@ -197,8 +205,10 @@ def test_cells_of_a_cohort_are_the_cells_that_they_would_be_alone(params):
         hooks = Hooks(check, lambda cell, step, _: logged[cell].append(step), show)
         return dict(run_cells(params, {cell: CELLS / cell.slug / name for cell in together}, hooks))
 
+    monkeypatch.setattr("textbook.cells.losses.mean_relation_losses", counted)
     outcomes = run("together", *cells)
     assert list(outcomes) == cells
+    assert measured[:2] == [3, 3]  # on training and on validation texts, before any snapshot is measured
     assert str(outcomes[cells[3]]) == "its input changed"
     assert not (CELLS / cells[3].slug / "together" / "distilled").exists()
     assert logged == {cell: [10, 20] for cell in cells}
