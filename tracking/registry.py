@@ -33,11 +33,13 @@ def log_classifier(client: MlflowClient, record: Record) -> None:
     """Log the student to the active run, with signature, input example, pinned requirements and model card."""
     # Imported here: they take seconds, and most commands log no model.
     import mlflow.transformers
+    import transformers
 
     from textbook.models.classifier import read_classifier
     from textbook.models.encoder import load_tokenizer
 
     assert record.model
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each student
     pair = len(record.example) == 2
     info = mlflow.transformers.log_model(
         {"model": read_classifier(record.model), "tokenizer": load_tokenizer(record.model)},

@@ -53,12 +53,15 @@ def _measure(params: Params, task: str, students: Mapping[Path, Path]) -> None:
         students: their Hugging Face folders, by the files for their costs.
     """
     # PyTorch and transformers, which a sweep needs only when there is a new shape
+    import transformers
+
     from textbook.evaluation.cost import count_parameters, milliseconds, on_cpu, single_texts, weight_bytes
     from textbook.models.classifier import read_classifier
     from textbook.models.encoder import load_tokenizer
     from textbook.tasks.splits import VALIDATION
     from textbook.training.finetuning.labelled import read_labelled
 
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one for each student
     tokenizer = load_tokenizer(next(iter(students.values())))
     tokens = read_labelled(TASKS / task, VALIDATION, tokenizer, params.adapt.max_length).tokens
     inputs = single_texts(tokens, params.evaluate.latency_sentences, tokenizer.pad_token_id)

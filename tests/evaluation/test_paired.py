@@ -49,6 +49,15 @@ def test_intervals_cover_the_truth_in_95_percent_of_all_trials(seeds: int, lead:
     assert 0.93 * TRIALS <= covered <= 0.97 * TRIALS
 
 
+def test_an_interval_is_never_wider_than_the_few_seeds_make_it() -> None:
+    """Where nearly all of the variance between seeds is due to the rows, too."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        difference = paired_difference(*simulate(rng, 2, 0.1, 0.0))
+        assert difference.freedom >= 2
+        assert np.ptp(difference.interval) < 1  # the whole scale of accuracy
+
+
 def test_a_paired_error_is_smaller_than_that_of_independent_scores() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):

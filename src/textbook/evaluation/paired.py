@@ -56,12 +56,10 @@ def paired_difference(first: Resampled, second: Resampled) -> Difference:
     each = 1 / len(first.scores) + 1 / len(second.scores)
     of_seeds = max(0.0, between - by_rows) * each
     total = of_rows + of_seeds
-    # The variance between seeds is as uncertain as before `by_rows` was taken off it.
-    return Difference(
-        first.mean - second.mean,
-        sqrt(total),
-        total**2 * freedom / (between * each) ** 2 if of_seeds else inf,
-    )
+    # The variance between seeds is as uncertain as before `by_rows` was taken off it. Of a small rest, that would leave
+    # less than one degree of freedom, and intervals of millions of points; there are never fewer than those of seeds.
+    welch = total**2 * freedom / (between * each) ** 2 if of_seeds else inf
+    return Difference(first.mean - second.mean, sqrt(total), max(freedom, welch))
 
 
 def pooled_difference(differences: Sequence[Difference]) -> Difference:
