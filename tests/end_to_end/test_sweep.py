@@ -106,6 +106,9 @@ def undisturbed(project):
     """The table of an undisturbed sweep."""
     table = finish(project, start(project))
     check_runs(project, table)
+    log = (project.folder / "sweep.log").read_text()
+    assert "Loading weights" not in log, "a progress bar for each student"
+    assert "Writing model" not in log
     return table
 
 
