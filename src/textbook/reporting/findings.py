@@ -27,10 +27,10 @@ HEAD = (
     "compared with",
     "difference",
     "p",
+    "verdict",  # before what a narrow page hides
     "headroom",
     "relation losses",
     "paper's difference",
-    "verdict",
 )
 
 
@@ -146,7 +146,7 @@ def findings(rows: Sequence[Row], comparisons: Comparisons | None = None) -> lis
     results = []
     for (claim_text, pairs), over_tasks in zip(tested, pooled, strict=True):
         lines = [_line(pair, next(p_values)) for pair in pairs]
-        text = _verdict(pairs, [line[-1] for line in lines])
+        text = _verdict(pairs, [line[HEAD.index("verdict")] for line in lines])
         if over_tasks:
             text += _over_tasks(over_tasks, next(pooled_p))
         results.append(Finding(claim_text, text, lines))
@@ -198,8 +198,8 @@ def _line(pair: _Comparison, p: float) -> tuple[str, ...]:
         f"{second_score:.1f}",
         _interval(found) if pair.paired else f"{found.value:+.1f} ± {found.error:.1f}",
         p_text(p),
+        _decide(found, p),
         "" if teacher_score is None else f"{teacher_score - second_score:.1f}",
         " vs. ".join(f"{loss:.3f}" for loss in pair.losses or ()),
         f"{float(papers[0]) - float(papers[1]):+.1f}" if all(papers) else "",
-        _decide(found, p),
     )
