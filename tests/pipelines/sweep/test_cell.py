@@ -103,8 +103,7 @@ def test_a_cell_has_figures_models_and_snapshots_and_runs_once(params):
     run = read_json(folder / "distilled" / "run.json")
     assert run["cell"] == "key"
     assert 0 < run["seconds"] < figures["seconds"]
-    assert not (folder / "work").exists()
-    assert not (folder / LOSSES).exists()
+    assert {"work", LOSSES}.isdisjoint(path.name for path in folder.iterdir())
     before = hash_folder(folder)
     assert make(params, folder) == (figures, [])
     assert hash_folder(folder) == before
@@ -163,8 +162,7 @@ def test_a_cell_removes_unfinished_work_at_its_place_that_has_other_inputs(param
 
 @pytest.mark.parametrize(("good", "kept"), [(0, True), (1, False), (2, False), (3, False), (4, False)])
 def test_a_cell_whose_inputs_change_fails_and_keeps_no_work_on_them(params, good, kept):
-    """The check holds a number of times: before the first step, after distillation, relation losses, adaptation and
-    measurement."""
+    """The check holds a number of times: first, and after distillation, relation losses, adaptation and the rest."""
     folder = PLACE / "key"
     (folder / "earlier").mkdir(parents=True)
     checks = iter(range(5))
@@ -184,9 +182,7 @@ def test_cells_of_a_cohort_are_the_cells_that_they_would_be_alone(params, monkey
     shape = {"tiny": Student(layers=1, hidden=8, heads=2, intermediate=16)}
     params = params.model_copy(update={"sweep": params.sweep.model_copy(update={"students": shape})})
     cells = [CELL, replace(CELL, seed=1), replace(CELL, student="tiny"), replace(CELL, seed=2)]
-    logged = defaultdict(list)
-    shown = []
-    measured = []
+    logged, shown, measured = defaultdict(list), [], []
 
     def counted(pairs, *others):
         measured.append(len(pairs))
@@ -306,8 +302,7 @@ def test_a_cell_does_not_go_on_from_one_that_is_not_done(two_books):
 
 
 def test_a_student_that_fails_leaves_its_cohort_and_its_live_run_fails(params, monkeypatch):
-    cells = [CELL, replace(CELL, seed=1)]
-    ended = {}
+    cells, ended = [CELL, replace(CELL, seed=1)], {}
 
     @contextmanager
     def show(cell, _history):
@@ -332,28 +327,24 @@ def test_a_student_that_fails_leaves_its_cohort_and_its_live_run_fails(params, m
 @pytest.mark.parametrize("fitting", [1, 0])
 def test_a_cohort_that_does_not_fit_into_the_memory_of_the_gpu_is_halved(params, monkeypatch, capsys, fitting):
     cells = [CELL, replace(CELL, seed=1), replace(CELL, seed=2)]
-    hooks = Hooks(lambda *_: None, lambda *_: None, lambda *_: nullcontext())
-    alone = dict(run_cells(params, {CELL: CELLS / CELL.slug / "alone"}, hooks))[CELL]
+    alone = run_all(params, [CELL], "alone")[CELL]
     step_function, tried = cohort._step_function, []
 
     def out_of_memory(_batch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    def limited(replica, device, read_teacher, learning, graphs):
+    def limited(replica, device, teacher, learning, graphs):
         tried.append(len(learning))
-        if len(learning) > fitting:
-            return out_of_memory
-        return step_function(replica, device, read_teacher, learning, graphs)
+        return out_of_memory if len(learning) > fitting else step_function(replica, device, teacher, learning, graphs)
 
     monkeypatch.setattr(cohort, "_step_function", limited)
-    outcomes = run_cells(params, {cell: CELLS / cell.slug / "key" for cell in cells}, hooks)
     if fitting:
-        made = dict(outcomes)
+        made = run_all(params, cells, "key")
         assert {**made[CELL], "seconds": 0} == {**alone, "seconds": 0}
         assert all(made[cell]["mean"] > 0 for cell in cells)
         assert tried == [3, 1, 2, 1, 1]
         assert "3 students do not fit into the memory of the GPU together" in capsys.readouterr().out
     else:
         with pytest.raises(UserError, match=r"^distill: out of memory on .*; try a smaller distill\.batch"):
-            dict(outcomes)
+            run_all(params, cells, "key")
         assert tried == [3, 1]
