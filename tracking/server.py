@@ -38,12 +38,12 @@ def server_command(port: int, store: str, artifacts: str) -> list[str]:
 def serving() -> Iterator[Callable[[], str]]:
     """Provide a tracking server for concurrent writers: that of `MLFLOW_TRACKING_URI`, or a new one.
 
-    A new server serves the local store while the block runs. `MLFLOW_TRACKING_URI` is set to it for this process and
-    its children. The server ends with this process, even if the process is killed.
+    A new server serves the local store while the block runs. It ends with this process, even if the process is killed.
 
     Yields:
-        A function that waits until the server answers, and returns its URI. A new server takes 10 to 20 seconds to
-        start, so do something else first. It raises a UserError if the new server doesn't start.
+        A function that waits until the server answers, and returns its URI. `MLFLOW_TRACKING_URI` is then set to it for
+        this process and its children, until the block ends. A new server takes 10 to 20 seconds to start, so do
+        something else first. The function raises a UserError if the new server doesn't start.
 
     Raises:
         UserError: the server of `MLFLOW_TRACKING_URI` doesn't answer.
@@ -71,9 +71,9 @@ def serving() -> Iterator[Callable[[], str]]:
 
     def ready() -> str:
         wait_until_healthy(uri, process, log)
+        os.environ[URI] = uri
         return uri
 
-    os.environ[URI] = uri
     try:
         yield ready
     finally:

@@ -39,14 +39,21 @@ def show_plan(plan: RunPlan) -> None:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
-def announce(make: Callable[[], RunPlan]) -> None:
-    """Print a plan in at most a few lines before a run. Whatever goes wrong with it, the run goes on."""
+def announce(make: Callable[[], RunPlan]) -> bool:
+    """Print a plan in at most a few lines before a run. Whatever goes wrong with it, the run goes on.
+
+    Returns:
+        Whether there is something to run, as far as it can be told.
+    """
+    plan = None
     try:
-        lines = short_form(make())
+        plan = make()
+        lines = short_form(plan)
         remember_announced()
     except Exception as error:  # of DVC and of all files; the run itself says what is wrong with them
         lines = [f"What will run cannot be told: {user_message(error) or type(error).__name__}"]
     print("\n".join(lines), flush=True)
+    return plan is None or bool(plan.parts)
 
 
 def short_form(plan: RunPlan) -> list[str]:

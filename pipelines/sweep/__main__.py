@@ -5,6 +5,7 @@ A killed sweep resumes when it is started again.
 """
 
 from collections import Counter
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -33,23 +34,24 @@ def main(params: Params, words: Annotated[list[str] | None, typer.Argument(metav
     cells = choose_cells(params, words)
     task_params = params_by_task(params)
     client = connect()  # fails immediately if the server cannot be reached
-    announce(lambda: plan_sweep(params, task_params, cells))
-    make_artefacts(params, cells)
-    folders = {cell: cell_folder(task_params[cell.task], cell) for cell in cells}
-    others = other_cells(params, task_params, cells)
-    title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
-    key = digest(*(folder.name for folder in folders.values()))
-    sweep = start_sweep(client, params.tracking.experiment, title, key, {})
-    states = {cell: state_of(folder, params.sweep.asha) for cell, folder in folders.items()}
-    todo = {cell: folder for cell, folder in folders.items() if states[cell] == FAILED}
-    counts = Counter(states.values())
-    stopped = f", {counts[STOPPED]} stopped early by the same sweep.asha" if counts[STOPPED] else ""
-    print(f"{len(cells)} cells, {counts[DONE]} already done{stopped}", flush=True)
-    if todo:
-        with serving() as ready:
-            from pipelines.sweep.trials import run_trials  # with PyTorch, transformers and Ray, which tables don't need
+    some_run = announce(lambda: plan_sweep(params, task_params, cells))
+    with ExitStack() as stack:
+        ready = stack.enter_context(serving()) if some_run else None  # early: DVC leaves a core idle
+        make_artefacts(params, cells)
+        folders = {cell: cell_folder(task_params[cell.task], cell) for cell in cells}
+        others = other_cells(params, task_params, cells)
+        title = f"sweep of {len(cells)} cells: {' '.join(words) or 'the whole grid'}"
+        key = digest(*(folder.name for folder in folders.values()))
+        sweep = start_sweep(client, params.tracking.experiment, title, key, {})
+        states = {cell: state_of(folder, params.sweep.asha) for cell, folder in folders.items()}
+        todo = {cell: folder for cell, folder in folders.items() if states[cell] == FAILED}
+        counts = Counter(states.values())
+        stopped = f", {counts[STOPPED]} stopped early by the same sweep.asha" if counts[STOPPED] else ""
+        print(f"{len(cells)} cells, {counts[DONE]} already done{stopped}", flush=True)
+        if todo:
+            from pipelines.sweep.trials import run_trials  # with Ray, which tables don't need
 
-            run_trials(params.sweep, task_params, todo, sweep, ready)
+            run_trials(params.sweep, task_params, todo, sweep, ready or stack.enter_context(serving()))
     if failed := close_sweep(params, task_params, folders, others, client, sweep):
         raise UserError(f"{failed} cells failed; run `make sweep` again to retry them")
 

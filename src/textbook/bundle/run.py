@@ -22,6 +22,7 @@ from textbook.cells.job import CellJob
 from textbook.cells.memory import students_in_memory
 from textbook.errors import UserError
 from textbook.models.encoder import load_config
+from textbook.models.student import student_parameters
 from textbook.training.engine.cpu_engine import PLAIN, allow_plain
 from textbook.training.engine.device import best_device
 
@@ -177,8 +178,8 @@ class _Runner:
 
     def _most_together(self, jobs: Sequence[CellJob]) -> int:
         """The most students of a cohort for which the memory suffices."""
-        fitting = (students_in_memory(job.student, load_config(job.inputs.teacher), gpus=1, slots=1) for job in jobs)
-        return max(1, min(self.bundle.cohort, *fitting))
+        weights = max(student_parameters(job.student, load_config(job.inputs.teacher)) for job in jobs)
+        return max(1, min(self.bundle.cohort, students_in_memory(weights, gpus=1, slots=1)))
 
     def say(self, text: str) -> None:
         """Print a line on an event."""

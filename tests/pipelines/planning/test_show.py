@@ -94,7 +94,7 @@ def test_a_plan_that_cannot_be_made_stops_nothing(capsys: pytest.CaptureFixture[
     def fail(error: Exception) -> RunPlan:
         raise error
 
-    announce(lambda: fail(UserError("dvc.yaml: is damaged")))
+    assert announce(lambda: fail(UserError("dvc.yaml: is damaged"))), "something may run"
     assert printed(capsys) == "What will run cannot be told: dvc.yaml: is damaged\n"
     announce(lambda: fail(RuntimeError("a bug")))
     assert printed(capsys) == "What will run cannot be told: RuntimeError\n"
@@ -105,7 +105,7 @@ def test_a_plan_that_was_printed_is_remembered_until_the_parameters_change(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert not is_announced()
-    announce(lambda: RunPlan([], CPU, free=1e12))
+    assert not announce(lambda: RunPlan([], CPU, free=1e12))
     assert printed(capsys) == f"{NOTHING}\n"
     assert is_announced()
     Path("params.yaml").write_text("tasks: {films: {}}\n")

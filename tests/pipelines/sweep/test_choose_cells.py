@@ -1,5 +1,8 @@
 """The cells of the grid, and the part that `SWEEP` chooses."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,6 +171,22 @@ def test_a_cohort_is_no_larger_than_memory_and_idle_slots_allow(params, monkeypa
 def test_memory_bounds_the_students_of_a_slot(params, tiny_teacher, monkeypatch):
     monkeypatch.setattr("pipelines.sweep.memory.locate", lambda _: tiny_teacher)
     parameters = student_parameters(params.student, load_config(tiny_teacher))
-    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4, "SC_PHYS_PAGES": 16 * parameters}[name])
-    assert most_in_memory(params, 1) == 2  # half of 64 bytes a parameter, of which a student needs 16
+    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4, "SC_PHYS_PAGES": 17 * parameters}[name])
+    assert most_in_memory(params, 1) == 2  # half of 68 bytes a parameter, of which a student needs 16
     assert most_in_memory(params, 2) == 1
+
+
+def test_a_vocabulary_that_the_configuration_leaves_out_is_that_of_its_class(params, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipelines.sweep.memory.locate", lambda _: tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "roberta", "vocab_size": 50265}')
+    named = most_in_memory(params, 1)
+    (tmp_path / "config.json").write_text('{"model_type": "roberta"}')
+    assert most_in_memory(params, 1) == named
+
+
+def test_a_sweep_starts_its_workers_without_the_libraries_that_only_they_need():
+    program = "import sys, pipelines.sweep.__main__, pipelines.sweep.trials; print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert "mlflow" in ended.stdout.split()
+    assert not {"torch", "transformers"} & set(ended.stdout.split())
