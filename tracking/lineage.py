@@ -46,10 +46,10 @@ def dvc_hashes(targets: Iterable[str], lock: Path = Path("dvc.lock")) -> dict[st
     return dict(sorted(hashes.items()))
 
 
-@lru_cache(maxsize=1)  # parsing takes a second, and a sweep calls this for every cell
+@lru_cache(maxsize=1)  # a sweep calls this for every cell
 def _stages_by_output(lock: Path, _modified: int) -> Mapping[str, Any]:
     """The stage of each output. The time of modification is an argument so that a changed file is parsed again."""
-    stages = YAML(typ="safe", pure=True).load(lock)["stages"]
+    stages = YAML(typ="safe").load(lock)["stages"]
     return {out["path"]: stage for stage in stages.values() for out in stage.get("outs", [])}
 
 
