@@ -5,10 +5,9 @@ from pathlib import Path
 from pipelines.paths import ASSETS
 from textbook.assets.manifest import locate
 from textbook.cells.memory import students_in_memory
-from textbook.files import read_json
-from textbook.models.folders import model_folder
+from textbook.models.folders import model_folder, read_settings
 from textbook.params import Params
-from textbook.plan.sizes import Shape
+from textbook.plan.training import student_shape
 
 
 def most_in_memory(params: Params, slots: int) -> int:
@@ -22,19 +21,17 @@ def most_in_memory(params: Params, slots: int) -> int:
         slots: the number of cohorts that run in parallel.
 
     Raises:
-        UserError: the teacher's files are missing or changed.
+        UserError: the teacher's files are missing or changed, or are not those of a model.
     """
-    student = params.student
-    words = _vocabulary(model_folder(locate(ASSETS / params.teacher.asset)))
-    weights = Shape(student.layers, student.hidden, student.intermediate, words).weights
-    return students_in_memory(weights, gpus=params.sweep.gpus, slots=slots)
+    shape = student_shape(params.student, _vocabulary(locate(ASSETS / params.teacher.asset)))
+    return students_in_memory(shape.weights, gpus=params.sweep.gpus, slots=slots)
 
 
-def _vocabulary(folder: Path) -> int:
-    """The number of token ids of a model."""
-    config = read_json(folder / "config.json")
-    if "vocab_size" in config:
-        return int(config["vocab_size"])
+def _vocabulary(model: Path) -> int:
+    """The number of token ids of a model in a Hugging Face folder."""
+    settings = read_settings(model_folder(model) / "config.json")
+    if "vocab_size" in settings:
+        return int(settings["vocab_size"])
     from textbook.models.encoder import load_config  # it knows the default, but takes seconds to import
 
-    return int(load_config(folder).vocab_size)
+    return int(load_config(model).vocab_size)

@@ -64,7 +64,7 @@ class Project:
     @property
     def student(self) -> Shape:
         """The shape of the student; see `teacher`."""
-        return student_shape(self.params.student, self.teacher)
+        return student_shape(self.params.student, self.teacher.vocab_size)
 
     def is_pair(self, task: str) -> bool:
         """Whether a task is over pairs."""

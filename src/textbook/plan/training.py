@@ -59,9 +59,9 @@ def forward(shape: Shape, tokens: float) -> float:
     return float(encoder_flops(shape, length))
 
 
-def student_shape(student: Student, teacher: Shape) -> Shape:
-    """The shape of a student: its words are the teacher's."""
-    return Shape(student.layers, student.hidden, student.intermediate, teacher.vocab_size, positions=POSITIONS)
+def student_shape(student: Student, vocabulary: int) -> Shape:
+    """The shape of a student. Its vocabulary has the size of its teacher's."""
+    return Shape(student.layers, student.hidden, student.intermediate, vocabulary, positions=POSITIONS)
 
 
 def fine_tuning(
